@@ -1,0 +1,34 @@
+import type { z } from 'zod'
+import type { AdminScope } from '#domain/client/admin-scopes.ts'
+import type { WireProblem } from '#kernel/problem.ts'
+
+/**
+ * One operation of the admin API, stated once: the server serves it, the client calls it, the
+ * OpenAPI document is derived from it.
+ */
+export interface Route<Params, Query, Body, Reply> {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly path: `/v1/${string}`
+  readonly summary: string
+  /** What a caller's token must carry. */
+  readonly scope: AdminScope
+  readonly params: z.ZodType<Params>
+  readonly query: z.ZodType<Query>
+  readonly body: z.ZodType<Body>
+  readonly reply: z.ZodType<Reply>
+  /** Every refusal it may answer beside those that any route may. */
+  readonly refuses: readonly WireProblem[]
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- the one place where routes of all shapes meet
+export type AnyRoute = Route<any, any, any, any>
+export type Api = Readonly<Record<string, AnyRoute>>
+export type Input<R> = R extends Route<infer P, infer Q, infer B, infer _> ? P & Q & B : never
+export type Reply<R> = R extends Route<infer _, infer __, infer ___, infer Y> ? Y : never
+
+/** The API as functions: what a client holds, and (with a caller in front) what a server provides. */
+export type Operations<A extends Api> = {
+  readonly [K in keyof A]: (input: Input<A[K]>) => Promise<Reply<A[K]>>
+}
+
+export const route = <P, Q, B, Y>(spec: Route<P, Q, B, Y>): Route<P, Q, B, Y> => spec

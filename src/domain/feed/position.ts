@@ -1,0 +1,23 @@
+/**
+ * A place in the authority's one feed: `epoch × 2³² + sequence`, so order is numeric order.
+ *
+ * 1 ≤ epoch < 2²¹ and sequence < 2³², which keeps every position an exact JavaScript number.
+ */
+export type Position = number & { readonly __unit: 'position' }
+
+const SEQUENCES = 2 ** 32
+const EPOCH_MAX = 2 ** 21 - 1
+
+export const position = (epoch: number, sequence: number): Position =>
+  (epoch * SEQUENCES + sequence) as Position
+
+export const epochOf = (at: Position): number => Math.floor(at / SEQUENCES)
+export const sequenceOf = (at: Position): number => at % SEQUENCES
+
+/** Before the first entry of the first epoch: what an authority that has done nothing stands at. */
+export const ORIGIN = position(1, 0)
+
+export const isPosition = (value: unknown): value is Position =>
+  Number.isSafeInteger(value) &&
+  1 <= epochOf(value as Position) &&
+  epochOf(value as Position) <= EPOCH_MAX

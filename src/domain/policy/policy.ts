@@ -1,0 +1,68 @@
+import type { Tier } from '#domain/client/client.ts'
+import { formatDuration } from '#kernel/duration.ts'
+
+/** The rules that only restrict. Until the policy document comes, this typed object decides. */
+export interface Policy {
+  readonly version: number
+  readonly defaults: {
+    readonly ttlSeconds: number
+    readonly ttlSecondsMax: number
+    readonly leewaySeconds: number
+    readonly staleness: 'strict' | 'standard' | 'relaxed'
+    readonly graceSecondsMax: number
+  }
+  readonly tiers: Readonly<
+    Record<Tier, { readonly ttlSecondsMax: number; readonly retentionSeconds: number }>
+  >
+  readonly revocation: {
+    /** More credentials than this and a responder must type what is to be revoked. */
+    readonly confirmAbove: number
+    /** Spared from `--all`, so that someone can still repair what an `--all` broke. */
+    readonly breakGlassClients: readonly string[]
+  }
+}
+
+const HOUR = 3600
+const DAY = 24 * HOUR
+
+export const defaultPolicy: Policy = {
+  version: 1,
+  defaults: {
+    ttlSeconds: 600,
+    ttlSecondsMax: HOUR,
+    leewaySeconds: 2,
+    staleness: 'standard',
+    graceSecondsMax: 30,
+  },
+  tiers: {
+    low: { ttlSecondsMax: 900, retentionSeconds: 7 * DAY },
+    standard: { ttlSecondsMax: HOUR, retentionSeconds: 30 * DAY },
+    high: { ttlSecondsMax: HOUR, retentionSeconds: 365 * DAY },
+  },
+  revocation: { confirmAbove: 1000, breakGlassClients: ['break-glass'] },
+}
+
+export interface Lifetime {
+  readonly ttlSeconds: number
+  /** What was asked for, where it was more than policy allows. */
+  readonly clampedFromSeconds?: number
+}
+
+/** The lifetime a request gets: what it asked for, the default, or the most its tier allows. */
+export function lifetime(policy: Policy, tier: Tier, askedSeconds: number | undefined): Lifetime {
+  const most = ttlSecondsMax(policy, tier)
+  if (askedSeconds === undefined) return { ttlSeconds: Math.min(policy.defaults.ttlSeconds, most) }
+  if (askedSeconds <= most) return { ttlSeconds: askedSeconds }
+  return { ttlSeconds: most, clampedFromSeconds: askedSeconds }
+}
+
+const ttlSecondsMax = (policy: Policy, tier: Tier): number =>
+  Math.min(policy.defaults.ttlSecondsMax, policy.tiers[tier].ttlSecondsMax)
+
+/** The longest lifetime that any token may be given now; the feed's `maxTtl`. */
+export const maxTtlSeconds = (policy: Policy): number =>
+  Math.max(...(['low', 'standard', 'high'] as const).map((tier) => ttlSecondsMax(policy, tier)))
+
+/** The sentence that tells of a shortened lifetime. */
+export const clampSentence = (fromSeconds: number, toSeconds: number, tier: Tier): string =>
+  `lifetime shortened from ${formatDuration(fromSeconds)} to ${formatDuration(toSeconds)}, the most that tier ${tier} allows`

@@ -1,0 +1,98 @@
+import type { Position } from '#domain/feed/position.ts'
+import type { Instant } from '#kernel/instant.ts'
+
+export const reasons = [
+  'compromise',
+  'superseded',
+  'sign-out',
+  'privilege-withdrawn',
+  'policy-change',
+  'testing',
+  'other',
+] as const
+export type Reason = (typeof reasons)[number]
+
+export const reaches = ['sessions', 'tokens'] as const
+/** `sessions` tests the sign-in a token derives from; `tokens` tests the token itself. */
+export type Reach = (typeof reaches)[number]
+
+/**
+ * What a revocation hits. Values of one dimension are alternatives, dimensions all must hold; an
+ * absent or empty dimension constrains nothing. A selector that constrains nothing is no selector:
+ * "all" is said aloud.
+ */
+export interface Selector {
+  readonly tokens?: readonly string[]
+  readonly clients?: readonly string[]
+  readonly subjects?: readonly string[]
+  readonly sessions?: readonly string[]
+  /** Scopes, or patterns such as `deploy:*`. */
+  readonly scopes?: readonly string[]
+  readonly audiences?: readonly string[]
+  readonly keys?: readonly string[]
+  readonly trusts?: readonly string[]
+  readonly tags?: Readonly<Record<string, string>>
+  /** The window, in authority time; whole seconds, rounded outwards when compared. */
+  readonly issuedAfter?: Instant
+  readonly issuedBefore?: Instant
+  readonly all?: true
+}
+
+/** What a revocation spares although its selector matches. */
+export interface Exceptions {
+  readonly tokens?: readonly string[]
+  readonly clients?: readonly string[]
+  readonly subjects?: readonly string[]
+  readonly sessions?: readonly string[]
+}
+
+export const revocationStates = ['published', 'enforced', 'open', 'lifted'] as const
+export type RevocationState = (typeof revocationStates)[number]
+
+export interface Matched {
+  readonly credentials: number
+  readonly byClient: Readonly<Record<string, number>>
+  readonly byScope: Readonly<Record<string, number>>
+  readonly byAudience: Readonly<Record<string, number>>
+}
+
+/** A revocation as an object: what it hits, why, by whom, and what became of it. */
+export interface Revocation {
+  readonly id: string
+  /** Its entry's place in the feed. */
+  readonly position: Position
+  /** As it was asked for. */
+  readonly selector: Selector
+  readonly exceptions: Exceptions
+  /**
+   * What is compared with tokens: `selector` with tags and lists resolved to exact tokens, and
+   * descendants included. The same object as `selector` where nothing had to be resolved.
+   */
+  readonly resolved: Selector
+  /** What was minted before this position is hit; `null` while a block lasts, and for keys: all. */
+  readonly cut: Position | null
+  readonly reach: Reach
+  readonly reason: Reason
+  /** Shown to the denied caller. */
+  readonly message?: string
+  readonly graceSeconds: number
+  /** No token that its selector matches is issued while this holds. */
+  readonly blocks: boolean
+  readonly final: boolean
+  readonly publishedAt: Instant
+  readonly enforcedAt?: Instant
+  readonly liftedAt?: Instant
+  /** Ends the block; without a block the whole revocation, which is then a suspension. */
+  readonly expiresAt?: Instant
+  readonly matched: Matched
+  readonly actor: string
+  readonly incidentId?: string
+}
+
+/** A revocation that ends by itself takes nothing away for good. */
+export const isSuspension = (it: {
+  readonly expiresAt?: Instant
+  readonly blocks: boolean
+  readonly cut: Position | null
+  readonly suspends?: boolean
+}): boolean => it.expiresAt !== undefined && !it.blocks

@@ -1,0 +1,166 @@
+import type { AuditEntry } from '#domain/audit/entry.ts'
+import type { Client, ClientSecret, ClientState, Tier } from '#domain/client/client.ts'
+import type { Credential } from '#domain/credential/credential.ts'
+import type { FeedEntry, FeedState } from '#domain/feed/entry.ts'
+import type { Key, KeyPurpose, KeyState } from '#domain/keys/key.ts'
+import type { Exceptions, Reason, Revocation, Selector } from '#domain/revocation/revocation.ts'
+import type { Instant } from '#kernel/instant.ts'
+import type { Page, PageRequest } from '#kernel/page.ts'
+
+/**
+ * What the use cases need from a database. Asynchronous and transactional, so that one process on
+ * SQLite and many nodes on PostgreSQL stand behind the same lines; every implementation passes the
+ * one contract suite. Nothing outside this room knows SQL.
+ *
+ * Refusals: `store-busy`, `store-full`, `store-denied`, `store-corrupt`. Unique keys are checked by
+ * the use cases first; a violation that still happens is a fault, not a refusal.
+ */
+export interface Store {
+  /** Reads one consistent snapshot of what is committed. */
+  read<T>(work: (tx: Reading) => Promise<T>): Promise<T>
+  /**
+   * Runs one serialised transaction. It commits durably when `work` resolves and rolls back when it
+   * rejects; writers take turns, also over processes. `work` must await nothing but `tx`.
+   */
+  write<T>(work: (tx: Writing) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** What `init` fixed for good. */
+export interface AuthorityRecord {
+  readonly issuer: string
+  readonly createdAt: Instant
+}
+
+export interface Reading {
+  authority(): Promise<AuthorityRecord | undefined>
+  feed(): Promise<FeedState>
+
+  findClient(id: string): Promise<Client | undefined>
+  /** By id, ascending. */
+  listClients(filter: ClientFilter, page: PageRequest): Promise<Page<Client>>
+  clientSecrets(clientId: string): Promise<readonly ClientSecret[]>
+
+  findCredential(id: string): Promise<Credential | undefined>
+  /** By id, the newest first. */
+  listCredentials(filter: CredentialFilter, page: PageRequest): Promise<Page<Credential>>
+  /**
+   * The unexpired credentials that a selector matches and its exceptions do not spare, by id, the
+   * oldest first: the next `limit` of them after `afterId`. Descendants are not followed.
+   */
+  selectCredentials(selection: CredentialSelection): Promise<readonly Credential[]>
+  /** The unexpired credentials that derive, over any number of steps, from any of these. */
+  descendants(ids: readonly string[], expiringAfter: Instant): Promise<readonly Credential[]>
+  countLiveByKey(expiringAfter: Instant): Promise<ReadonlyMap<string, number>>
+  /** The latest expiry of any credential, of one key's where given. */
+  largestExpiry(keyId?: string): Promise<Instant | undefined>
+
+  findRevocation(id: string): Promise<Revocation | undefined>
+  /** By position, the newest first. */
+  listRevocations(filter: RevocationFilter, page: PageRequest): Promise<Page<Revocation>>
+  /** Every revocation that is not lifted, by position, ascending. */
+  unliftedRevocations(): Promise<readonly Revocation[]>
+  /**
+   * The unlifted revocations that may match: those whose resolved selector is `all` or names, in
+   * at least one of its dimensions, one of these values. A superset; the verdict decides.
+   */
+  revocationCandidates(values: CandidateValues): Promise<readonly Revocation[]>
+  /** Unlifted revocations whose `expiresAt` is at or before `at` and that are still in force. */
+  revocationsDue(at: Instant): Promise<readonly Revocation[]>
+
+  findKey(id: string): Promise<Key | undefined>
+  /** The newest first. */
+  listKeys(filter: KeyFilter, page: PageRequest): Promise<Page<Key>>
+  /** The sealed private half; only the signer can open it. */
+  sealedKey(id: string): Promise<Uint8Array | undefined>
+
+  /** The newest first. */
+  listAudit(filter: AuditFilter, page: PageRequest): Promise<Page<AuditEntry>>
+  /** In order, those after `after`. */
+  feedEntries(after: number, limit: number): Promise<readonly FeedEntry[]>
+}
+
+export interface Writing extends Reading {
+  createAuthority(record: AuthorityRecord): Promise<void>
+  /**
+   * Appends one entry and moves the feed to it. Its position must be the successor of the feed's
+   * and its time later; anything else is a fault, and stops the transaction.
+   */
+  appendFeed(entry: FeedEntry, timeMicros: number): Promise<void>
+
+  insertClient(client: Client): Promise<void>
+  updateClient(client: Client): Promise<void>
+  deleteClient(id: string): Promise<void>
+  insertClientSecret(secret: ClientSecret): Promise<void>
+  insertCredentials(credentials: readonly Credential[]): Promise<void>
+  insertRevocation(revocation: Revocation): Promise<void>
+  updateRevocation(revocation: Revocation): Promise<void>
+  insertKey(key: Key, sealed: Uint8Array): Promise<void>
+  updateKey(key: Key): Promise<void>
+  /** Append only; the database itself refuses to change or remove an entry. */
+  appendAudit(entry: AuditEntry): Promise<void>
+}
+
+export interface ClientFilter {
+  readonly tier?: Tier
+  readonly state?: ClientState
+}
+
+export interface CredentialFilter {
+  readonly clientId?: string
+  readonly subject?: string
+  /** A scope, or a pattern such as `deploy:*`. */
+  readonly scope?: string
+  readonly audience?: string
+  readonly sessionId?: string
+  readonly keyId?: string
+  readonly createdBy?: string
+  readonly tag?: { readonly key: string; readonly value: string }
+  readonly issuedAfter?: Instant
+  readonly issuedBefore?: Instant
+  readonly expiresBefore?: Instant
+  /** Expires later than this. */
+  readonly expiresAfter?: Instant
+}
+
+export interface CredentialSelection {
+  readonly selector: Selector
+  readonly exceptions: Exceptions
+  readonly reach: 'sessions' | 'tokens'
+  readonly expiringAfter: Instant
+  readonly afterId?: string
+  readonly limit: number
+}
+
+export interface CandidateValues {
+  readonly tokens: readonly string[]
+  readonly clients: readonly string[]
+  readonly subjects: readonly string[]
+  readonly sessions: readonly string[]
+  /** Scopes and every pattern that could match one of them. */
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+  readonly keys: readonly string[]
+  readonly trusts: readonly string[]
+}
+
+export interface RevocationFilter {
+  readonly lifted?: boolean
+  readonly reason?: Reason
+  readonly actor?: string
+}
+
+export interface KeyFilter {
+  readonly purpose?: KeyPurpose
+  readonly states?: readonly KeyState[]
+}
+
+export interface AuditFilter {
+  readonly actor?: string
+  readonly action?: string
+  readonly target?: string
+  readonly outcome?: string
+  readonly requestId?: string
+  readonly after?: Instant
+  readonly before?: Instant
+}
