@@ -1,0 +1,30 @@
+import { defineConfig } from 'vitest/config'
+
+/**
+ * Time is commanded in our tests and never waited for, so a slow one is a broken one and a retry only
+ * hides it. The limits differ by what a project is made of: values, databases, processes, worlds.
+ */
+const project = (name: string, testTimeout: number) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout,
+    hookTimeout: testTimeout,
+    retry: 0,
+    restoreMocks: true,
+    unstubEnvs: true,
+    env: { TZ: 'UTC' },
+  },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', 5_000),
+      project('contract', 30_000),
+      project('acceptance', 60_000),
+      project('sim', 120_000),
+      project('tidy', 60_000),
+    ],
+  },
+})
