@@ -69,7 +69,10 @@ export interface Revocation {
    * descendants included. The same object as `selector` where nothing had to be resolved.
    */
   readonly resolved: Selector
-  /** What was minted before this position is hit; `null` while a block lasts, and for keys: all. */
+  /**
+   * What was minted before this position is hit; `null` while a block lasts, and for keys: all.
+   * A lift leaves it as it was: nothing compares tokens with a lifted revocation.
+   */
   readonly cut: Position | null
   readonly reach: Reach
   readonly reason: Reason
@@ -79,20 +82,28 @@ export interface Revocation {
   /** No token that its selector matches is issued while this holds. */
   readonly blocks: boolean
   readonly final: boolean
+  /**
+   * Fixed at creation: it had an expiry and no block, so it ends with a lift and not with a cut.
+   * A block that has ended leaves `blocks` false and `expiresAt` set too, but its tokens stay dead;
+   * this field keeps the two apart.
+   */
+  readonly suspends: boolean
   readonly publishedAt: Instant
   readonly enforcedAt?: Instant
   readonly liftedAt?: Instant
-  /** Ends the block; without a block the whole revocation, which is then a suspension. */
+  /** Ends the block; of a suspension the whole. Without effect once either has ended early. */
   readonly expiresAt?: Instant
   readonly matched: Matched
   readonly actor: string
   readonly incidentId?: string
 }
 
-/** A revocation that ends by itself takes nothing away for good. */
-export const isSuspension = (it: {
-  readonly expiresAt?: Instant
-  readonly blocks: boolean
-  readonly cut: Position | null
-  readonly suspends?: boolean
-}): boolean => it.expiresAt !== undefined && !it.blocks
+/** A revocation that ends by itself takes nothing away for good; `expiresAt` alone cannot say so. */
+export const isSuspension = (it: { readonly suspends: boolean }): boolean => it.suspends
+
+/** Whether an expiry still has something to end: a block that holds, or a suspension. */
+export const isDue = (revocation: Revocation, now: Instant): boolean =>
+  revocation.liftedAt === undefined &&
+  revocation.expiresAt !== undefined &&
+  revocation.expiresAt <= now &&
+  (revocation.blocks || revocation.suspends)
