@@ -37,15 +37,15 @@ const keepCompiledCode = () => {
   }
 }
 
-const bundle = new URL('../dist/cli.js', import.meta.url).href
-
 const start = () => {
   keepCompiledCode()
-  import(bundle).then(
+  import('../dist/cli.js').then(
     async ({ main }) => {
       process.exitCode = await main(process.argv.slice(2))
     },
     (error) => {
+      // A package missing from an installation is another matter, and says its own name.
+      const bundle = new URL('../dist/cli.js', import.meta.url).href
       if (error.code !== 'ERR_MODULE_NOT_FOUND' || error.url !== bundle) throw error
       process.exitCode = 1
       process.stderr.write(
