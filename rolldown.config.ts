@@ -3,17 +3,20 @@ import { join } from 'node:path'
 import { defineConfig, type Plugin } from 'rolldown'
 
 /**
- * Builds `dist/`: one entry, and behind it a chunk for whatever is imported lazily.
- *
- * Everything but Fastify is bundled, because opening some hundred files of node_modules costs more
- * than running what is in them. Fastify stays outside: it is loaded only by a server, and it finds
- * parts of itself (pino's worker threads, its compiled validators) by their place on disk. What is
- * external here is what package.json calls a dependency; test/tidy holds the two together.
+ * What the bundle leaves to node_modules: Fastify. Only a server loads it, and it finds parts of itself
+ * (pino's worker threads, its compiled validators) by their place on disk. What is external here is
+ * what package.json calls a dependency; test/tidy holds the two together.
+ */
+export const external: readonly RegExp[] = [/^fastify(?:\/|$)/, /^@fastify\//]
+
+/**
+ * Builds `dist/`: one entry, and behind it a chunk for whatever is imported lazily. All else is bundled,
+ * because opening some hundred files of node_modules costs more than running what is in them.
  */
 export default defineConfig({
   input: { cli: 'src/boot/cli.ts' },
   platform: 'node',
-  external: [/^fastify(?:\/|$)/, /^@fastify\//],
+  external: [...external],
   // A package that cannot be found must stop the build, not become an import of the bundle.
   onLog(level, log, defaultHandler) {
     defaultHandler(log.code === 'UNRESOLVED_IMPORT' ? 'error' : level, log)
