@@ -1,4 +1,9 @@
-import type { Position } from './position.ts'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { utf8ToBytes } from '@noble/hashes/utils.js'
+import { encodeBase64url } from '#kernel/base64url.ts'
+import { refuse } from '#kernel/problem.ts'
+import type { FeedBodies } from './body.ts'
+import { epochOf, opensEpoch, ORIGIN, position, successorOf, type Position } from './position.ts'
 
 export const feedOps = ['revoke', 'unblock', 'lift', 'key', 'epoch'] as const
 export type FeedOp = (typeof feedOps)[number]
@@ -24,3 +29,100 @@ export interface FeedState {
   /** Microseconds since the epoch; never goes back. */
   readonly timeMicros: number
 }
+
+const CHAIN_BYTES = 32
+
+/** What the feed is before its first entry. The chain starts from zeros. */
+export const feedOrigin = (timeMicros: number): FeedState => ({
+  position: ORIGIN,
+  chain: new Uint8Array(CHAIN_BYTES),
+  timeMicros,
+})
+
+/**
+ * The order of an entry's fields. Only these are written: a body that carries more, such as an
+ * actor, does not put it into a log that every verifier reads.
+ */
+const fields: { readonly [O in FeedOp]: readonly (keyof FeedBodies[O])[] } = {
+  revoke: [
+    'id',
+    'selector',
+    'except',
+    'reach',
+    'cut',
+    'published',
+    'graceEnd',
+    'reason',
+    'message',
+    'record',
+  ],
+  unblock: ['id', 'cut'],
+  lift: ['id'],
+  key: ['id', 'purpose', 'algorithm', 'state', 'jwk', 'retireAfter'],
+  epoch: ['continues', 'chain'],
+}
+
+/**
+ * The entry that follows `state`: JSON in UTF-8, with its position and op first, then the body in
+ * fixed order, then `until` where it has an end; and the chain over it.
+ *
+ * The first place of an epoch takes its opening entry only: where `epochIsFull`, append
+ * `epochEntry` first.
+ */
+export function nextEntry<O extends FeedOp>(
+  state: FeedState,
+  op: O,
+  body: FeedBodies[O],
+  { untilSeconds }: { readonly untilSeconds?: number | undefined } = {},
+): FeedEntry {
+  const at = successorOf(state.position) ?? refuse('internal', 'the feed has no places left')
+  if (opensEpoch(at)) refuse('internal', 'the epoch is full; its successor must be opened first')
+  return entryAt(at, state, op, body, untilSeconds)
+}
+
+/** Whether the last sequence is taken, so that the next entry opens an epoch. */
+export const epochIsFull = (state: FeedState): boolean => {
+  const next = successorOf(state.position)
+  return next !== undefined && opensEpoch(next)
+}
+
+/** Opens the next epoch; it names the position and the chain that it continues. */
+export function epochEntry(state: FeedState): FeedEntry {
+  const at = position(epochOf(state.position) + 1, 0)
+  if (successorOf(at) === undefined) refuse('internal', 'the feed has no epochs left')
+  const body = { continues: state.position, chain: encodeBase64url(state.chain) }
+  return entryAt(at, state, 'epoch', body, undefined)
+}
+
+function entryAt<O extends FeedOp>(
+  at: Position,
+  state: FeedState,
+  op: O,
+  body: FeedBodies[O],
+  untilSeconds: number | undefined,
+): FeedEntry {
+  const document: Record<string, unknown> = { position: at, op }
+  for (const field of fields[op]) {
+    if (body[field] !== undefined) document[field as string] = body[field]
+  }
+  if (untilSeconds !== undefined) document['until'] = untilSeconds
+  const bytes = utf8ToBytes(JSON.stringify(document))
+  return {
+    position: at,
+    op,
+    bytes,
+    chain: chainOver(state.chain, bytes),
+    ...(untilSeconds === undefined ? {} : { untilSeconds }),
+  }
+}
+
+/** SHA-256(previous chain ‖ bytes). */
+export const chainOver = (previous: Uint8Array, bytes: Uint8Array): Uint8Array =>
+  sha256.create().update(previous).update(bytes).digest()
+
+/** The feed once an entry is appended to it. */
+export const advance = (entry: FeedEntry, timeMicros: number): FeedState => ({
+  position: entry.position,
+  chain: entry.chain,
+  timeMicros,
+})

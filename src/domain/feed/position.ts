@@ -17,6 +17,15 @@ export const sequenceOf = (at: Position): number => at % SEQUENCES
 /** Before the first entry of the first epoch: what an authority that has done nothing stands at. */
 export const ORIGIN = position(1, 0)
 
+/** The very next place; `undefined` after the last of all. At the end of an epoch it opens the next. */
+export function successorOf(at: Position): Position | undefined {
+  const next = (at + 1) as Position
+  return isPosition(next) ? next : undefined
+}
+
+/** Sequence 0: the place of the entry that opens an epoch, and of no other. */
+export const opensEpoch = (at: Position): boolean => sequenceOf(at) === 0
+
 export const isPosition = (value: unknown): value is Position =>
   Number.isSafeInteger(value) &&
   1 <= epochOf(value as Position) &&
