@@ -1,0 +1,65 @@
+import type { FeedEntry, FeedOp, FeedState } from '#domain/feed/entry.ts'
+import { epochOf, opensEpoch, type Position, successorOf } from '#domain/feed/position.ts'
+import { instant } from '#kernel/instant.ts'
+import type { AuthorityRecord } from '#store/port.ts'
+import { assert, type Connection } from './connection.ts'
+import { member } from './values.ts'
+
+export function findAuthority(db: Connection): AuthorityRecord | undefined {
+  const row = db.get<[string, number]>('SELECT issuer, created_ms FROM authority')
+  return row === undefined ? undefined : { issuer: row[0], createdAt: instant(row[1]) }
+}
+
+export function createAuthority(db: Connection, { issuer, createdAt }: AuthorityRecord): void {
+  db.run('INSERT INTO authority (one, issuer, created_ms) VALUES (1, ?, ?)', [issuer, createdAt])
+}
+
+export function feedState(db: Connection): FeedState {
+  const row = db.get<[Position, Uint8Array, number]>(
+    'SELECT position, chain, time_micros FROM feed',
+  )
+  assert(row !== undefined, 'the feed has no row')
+  const [position, chain, timeMicros] = row
+  return { position, chain, timeMicros }
+}
+
+const MOVE = `UPDATE feed SET position = ?1, chain = ?2, time_micros = ?3
+  WHERE position = ?4 AND time_micros < ?3`
+
+export function appendFeed(db: Connection, entry: FeedEntry, timeMicros: number): void {
+  const { position, op, bytes, chain, untilSeconds } = entry
+  const before = feedState(db).position
+  const moved =
+    isSuccessor(before, position, op) && db.run(MOVE, [position, chain, timeMicros, before]) === 1
+  assert(moved, `entry ${position} at ${timeMicros} µs does not follow ${before}`)
+  db.run('INSERT INTO feed_entry (position, op, bytes, chain, until_s) VALUES (?, ?, ?, ?, ?)', [
+    position,
+    op,
+    bytes,
+    chain,
+    untilSeconds ?? null,
+  ])
+}
+
+/** The very next place, or the opening of a higher epoch, which takes an entry of its own kind. */
+function isSuccessor(before: Position, next: Position, op: FeedOp): boolean {
+  if (!opensEpoch(next)) return next === successorOf(before)
+  return op === 'epoch' && epochOf(before) < epochOf(next)
+}
+
+type Row = readonly [Position, FeedOp, Uint8Array, Uint8Array, number | null]
+
+export const feedEntries = (db: Connection, after: number, limit: number): FeedEntry[] =>
+  db
+    .all<Row>(
+      `SELECT position, op, bytes, chain, until_s FROM feed_entry WHERE ? < position
+       ORDER BY position LIMIT ?`,
+      [after, limit],
+    )
+    .map(([position, op, bytes, chain, untilSeconds]) => ({
+      position,
+      op,
+      bytes,
+      chain,
+      ...member('untilSeconds', untilSeconds),
+    }))

@@ -1,0 +1,75 @@
+import type { Reading, Writing } from '#store/port.ts'
+import { appendAudit, listAudit } from './audit.ts'
+import {
+  clientSecrets,
+  deleteClient,
+  findClient,
+  insertClient,
+  insertClientSecret,
+  listClients,
+  updateClient,
+} from './clients.ts'
+import { listCredentials, selectCredentials } from './credential-lists.ts'
+import {
+  countLiveByKey,
+  descendants,
+  findCredential,
+  insertCredentials,
+  largestExpiry,
+} from './credentials.ts'
+import { appendFeed, createAuthority, feedEntries, feedState, findAuthority } from './feed.ts'
+import { findKey, insertKey, listKeys, sealedKey, updateKey } from './keys.ts'
+import {
+  findRevocation,
+  insertRevocation,
+  listRevocations,
+  revocationCandidates,
+  revocationsDue,
+  unliftedRevocations,
+  updateRevocation,
+} from './revocations.ts'
+import type { Turn } from './turns.ts'
+
+/** The port over one transaction. The functions are `async` so that what they throw is a rejection. */
+export const readingOn = ({ use }: Turn): Reading => ({
+  authority: async () => findAuthority(use()),
+  feed: async () => feedState(use()),
+  findClient: async (id) => findClient(use(), id),
+  listClients: async (filter, page) => listClients(use(), filter, page),
+  clientSecrets: async (clientId) => clientSecrets(use(), clientId),
+  findCredential: async (id) => findCredential(use(), id),
+  listCredentials: async (filter, page) => listCredentials(use(), filter, page),
+  selectCredentials: async (selection) => selectCredentials(use(), selection),
+  descendants: async (ids, expiringAfter) => descendants(use(), ids, expiringAfter),
+  countLiveByKey: async (expiringAfter) => countLiveByKey(use(), expiringAfter),
+  largestExpiry: async (keyId) => largestExpiry(use(), keyId),
+  findRevocation: async (id) => findRevocation(use(), id),
+  listRevocations: async (filter, page) => listRevocations(use(), filter, page),
+  unliftedRevocations: async () => unliftedRevocations(use()),
+  revocationCandidates: async (values) => revocationCandidates(use(), values),
+  revocationsDue: async (at) => revocationsDue(use(), at),
+  findKey: async (id) => findKey(use(), id),
+  listKeys: async (filter, page) => listKeys(use(), filter, page),
+  sealedKey: async (id) => sealedKey(use(), id),
+  listAudit: async (filter, page) => listAudit(use(), filter, page),
+  feedEntries: async (after, limit) => feedEntries(use(), after, limit),
+})
+
+export const writingOn = (turn: Turn): Writing => {
+  const { use } = turn
+  return {
+    ...readingOn(turn),
+    createAuthority: async (record) => createAuthority(use(), record),
+    appendFeed: async (entry, timeMicros) => appendFeed(use(), entry, timeMicros),
+    insertClient: async (client) => insertClient(use(), client),
+    updateClient: async (client) => updateClient(use(), client),
+    deleteClient: async (id) => deleteClient(use(), id),
+    insertClientSecret: async (secret) => insertClientSecret(use(), secret),
+    insertCredentials: async (credentials) => insertCredentials(use(), credentials),
+    insertRevocation: async (revocation) => insertRevocation(use(), revocation),
+    updateRevocation: async (revocation) => updateRevocation(use(), revocation),
+    insertKey: async (key, sealed) => insertKey(use(), key, sealed),
+    updateKey: async (key) => updateKey(use(), key),
+    appendAudit: async (entry) => appendAudit(use(), entry),
+  }
+}
