@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '#kernel/page.ts'
 
 /** RFC 3339 in UTC with milliseconds, the one form in which times cross a wire. */
-export const Time = z.iso.datetime({ precision: 3 }).meta({ examples: ['2026-11-23T19:08:00.000Z'] })
+export const Time = z.iso
+  .datetime({ precision: 3 })
+  .meta({ examples: ['2026-11-23T19:08:00.000Z'] })
 /** A time from a caller: any RFC 3339 form with an offset. */
 export const TimeInput = z.iso.datetime({ offset: true })
 

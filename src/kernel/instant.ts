@@ -15,6 +15,9 @@ export const fromSeconds = (seconds: number): Instant => (seconds * 1000) as Ins
 /** `2026-11-23T19:08:00.000Z`, the one form in which times leave the process. */
 export const formatInstant = (at: Instant): string => new Date(at).toISOString()
 
+/** For libraries that take the present time only as a `Date`. */
+export const toDate = (at: Instant): Date => new Date(at)
+
 const RFC_3339 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?([Zz]|[+-]\d{2}:\d{2})$/
 

@@ -99,13 +99,7 @@ export const Revocation = z
   })
   .meta({ id: 'Revocation' })
 
-export const itemResults = [
-  'revoked',
-  'already-revoked',
-  'not-found',
-  'spared',
-  'failed',
-] as const
+export const itemResults = ['revoked', 'already-revoked', 'not-found', 'spared', 'failed'] as const
 export const RevocationItem = z.object({
   target: z.string(),
   result: z.enum(itemResults),

@@ -96,6 +96,8 @@ export interface Revocation {
   readonly matched: Matched
   readonly actor: string
   readonly incidentId?: string
+  /** Random, base64url: with it the entry's `record` hash can be recomputed, without it not. */
+  readonly recordSalt: string
 }
 
 /** A revocation that ends by itself takes nothing away for good; `expiresAt` alone cannot say so. */

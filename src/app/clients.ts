@@ -1,0 +1,224 @@
+import type { AuthMethod, Client, ClientKey, ClientSecret, Tier } from '#domain/client/client.ts'
+import { thumbprint } from '#domain/client/thumbprint.ts'
+import { refuseEscalation } from '#domain/issuance/issue.ts'
+import type { Revocation } from '#domain/revocation/revocation.ts'
+import { encodeBase64url } from '#kernel/base64url.ts'
+import type { Instant } from '#kernel/instant.ts'
+import type { Page, PageRequest } from '#kernel/page.ts'
+import { refuse } from '#kernel/problem.ts'
+import type { ClientFilter, Reading } from '#store/port.ts'
+import type { Context, Deps } from './deps.ts'
+import { record } from './record.ts'
+import { revokeForEvent } from './revoke.ts'
+
+export interface NewClient {
+  readonly id: string
+  readonly tier: Tier
+  readonly scopes: readonly string[]
+  readonly audiences: readonly string[]
+  readonly auth: AuthMethod
+  readonly keys: readonly Readonly<Record<string, unknown>>[]
+  readonly secret?: string | undefined
+  readonly tags: Readonly<Record<string, string>>
+}
+
+const SECRET_BYTES = 32
+const SALT_BYTES = 16
+
+/** The client, or the refusal that names the way to find the right one. */
+export async function clientOf(tx: Reading, id: string): Promise<Client> {
+  return (
+    (await tx.findClient(id)) ??
+    refuse('client-unknown', `no client ${id} is registered`, {
+      next: 'credctl client list',
+      facts: { clientId: id },
+    })
+  )
+}
+
+/** Registers a client. A secret that we make is answered once and kept only as a keyed hash. */
+export function createClient(
+  deps: Deps,
+  context: Context,
+  request: NewClient,
+): Promise<{ client: Client; clientSecret?: string }> {
+  const deed = { action: 'client.create', target: `client:${request.id}` }
+  return record(deps, context, deed, async (tx) => {
+    refuseEscalation(request.scopes, context.caller.scopes)
+    refuseMismatch(request)
+    if ((await tx.findClient(request.id)) !== undefined) {
+      refuse('client-exists', `a client ${request.id} is registered already`, {
+        next: `credctl client show ${request.id}`,
+        facts: { clientId: request.id },
+      })
+    }
+    const now = deps.clock.now()
+    const client = newClient(request, now)
+    await tx.insertClient(client)
+    if (request.auth !== 'secret') {
+      return { result: { client }, detail: registered(client) }
+    }
+    const made = request.secret === undefined ? makeSecret(deps) : undefined
+    await tx.insertClientSecret(hashed(deps, request, made, now))
+    return {
+      result: made === undefined ? { client } : { client, clientSecret: made },
+      detail: registered(client),
+    }
+  })
+}
+
+function refuseMismatch({ id, auth, keys, secret }: NewClient): void {
+  const next = `credctl client create ${id} --help`
+  if (auth === 'private-key-jwt' && keys.length === 0) {
+    refuse('request-invalid', 'a client that signs its assertions needs a public key', {
+      next: 'give it with --key FILE',
+    })
+  }
+  if (auth !== 'private-key-jwt' && 0 < keys.length) {
+    refuse('request-invalid', 'a key is of use only with --auth private-key-jwt', { next })
+  }
+  if (auth !== 'secret' && secret !== undefined) {
+    refuse('request-invalid', 'a secret is of use only with --auth secret', { next })
+  }
+}
+
+const newClient = (request: NewClient, now: Instant): Client => ({
+  id: request.id,
+  tier: request.tier,
+  scopes: unique(request.scopes),
+  audiences: unique(request.audiences),
+  authMethods: request.auth === 'none' ? [] : [request.auth],
+  keys: request.keys.map((jwk) => clientKey(jwk, now)),
+  state: 'enabled',
+  tags: request.tags,
+  createdAt: now,
+})
+
+const unique = (values: readonly string[]): string[] => [...new Set(values)]
+
+const registered = ({ tier, scopes, audiences, authMethods }: Client) => ({
+  tier,
+  scopes,
+  audiences,
+  authMethods,
+})
+
+/** `credctl_cs_` marks it for whoever scans for leaked secrets; the rest is 256 random bits. */
+const makeSecret = ({ entropy }: Deps): string =>
+  `credctl_cs_${encodeBase64url(entropy.bytes(SECRET_BYTES))}`
+
+function hashed(
+  { signer, entropy }: Deps,
+  { id, secret }: NewClient,
+  made: string | undefined,
+  now: Instant,
+): ClientSecret {
+  if (made !== undefined) {
+    const hash = signer.hashSecret(made)
+    return { clientId: id, method: 'hmac-sha256', hash, salt: new Uint8Array(0), createdAt: now }
+  }
+  const salt = entropy.bytes(SALT_BYTES)
+  const hash = signer.hashImportedSecret(secret ?? '', salt)
+  return { clientId: id, method: 'scrypt', hash, salt, createdAt: now }
+}
+
+const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
+
+/** Takes a public JWK; a private one is refused before it is stored or logged anywhere. */
+function clientKey(jwk: Readonly<Record<string, unknown>>, now: Instant): ClientKey {
+  const secret = PRIVATE_MEMBERS.filter((member) => member in jwk)
+  if (0 < secret.length) {
+    refuse('request-invalid', 'that is a private key; register only its public half', {
+      next: 'remove the private members, and consider the key exposed if others saw the file',
+    })
+  }
+  const id = thumbprint(jwk)
+  if (id === undefined) {
+    return refuse('request-invalid', 'that is not a public JWK of type EC, RSA or OKP', {
+      next: 'give the key as a JWK in JSON (RFC 7517), or as PEM',
+    })
+  }
+  return { id, jwk, createdAt: now }
+}
+
+export interface ClientChange {
+  readonly id: string
+  readonly scopes?: readonly string[] | undefined
+  readonly tier?: Tier | undefined
+  readonly audiences?: readonly string[] | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+}
+
+export function updateClient(deps: Deps, context: Context, change: ClientChange): Promise<Client> {
+  const deed = { action: 'client.update', target: `client:${change.id}` }
+  return record(deps, context, deed, async (tx) => {
+    const client = await clientOf(tx, change.id)
+    const added = change.scopes?.filter((scope) => !client.scopes.includes(scope)) ?? []
+    refuseEscalation(added, context.caller.scopes)
+    const next: Client = {
+      ...client,
+      scopes: change.scopes === undefined ? client.scopes : unique(change.scopes),
+      tier: change.tier ?? client.tier,
+      audiences: change.audiences === undefined ? client.audiences : unique(change.audiences),
+      tags: change.tags ?? client.tags,
+    }
+    await tx.updateClient(next)
+    return { result: next, detail: { before: registered(client), after: registered(next) } }
+  })
+}
+
+export interface ClientEnded {
+  readonly client: Client
+  /** The revocation that took what the client held. */
+  readonly revocationId?: string
+}
+
+const ended = (client: Client, revocation: Revocation | undefined): ClientEnded =>
+  revocation === undefined ? { client } : { client, revocationId: revocation.id }
+
+/** Stops issuing to a client, and revokes what it holds in the same transaction. */
+export function disableClient(deps: Deps, context: Context, id: string): Promise<ClientEnded> {
+  const deed = { action: 'client.disable', target: `client:${id}` }
+  return record<ClientEnded>(deps, context, deed, async (tx) => {
+    const client = await clientOf(tx, id)
+    if (client.state === 'disabled') return { result: { client }, detail: { already: true } }
+    const next: Client = { ...client, state: 'disabled' }
+    await tx.updateClient(next)
+    const revocation = await revokeForEvent(deps, context, tx, { clients: [id] })
+    return { result: ended(next, revocation), detail: { revocationId: revocation?.id ?? null } }
+  })
+}
+
+/** Issues to a client again. What was revoked when it was disabled stays revoked. */
+export function enableClient(deps: Deps, context: Context, id: string): Promise<Client> {
+  const deed = { action: 'client.enable', target: `client:${id}` }
+  return record(deps, context, deed, async (tx) => {
+    const client = await clientOf(tx, id)
+    const next: Client = { ...client, state: 'enabled' }
+    if (client.state === 'disabled') await tx.updateClient(next)
+    return { result: next, detail: client.state === 'enabled' ? { already: true } : {} }
+  })
+}
+
+/** Removes a client, and revokes what it holds in the same transaction; its records stay. */
+export function deleteClient(deps: Deps, context: Context, id: string): Promise<ClientEnded> {
+  const deed = { action: 'client.delete', target: `client:${id}` }
+  return record<ClientEnded>(deps, context, deed, async (tx) => {
+    const client = await clientOf(tx, id)
+    const revocation = await revokeForEvent(deps, context, tx, { clients: [id] })
+    await tx.deleteClient(id)
+    return {
+      result: ended(client, revocation),
+      detail: { revocationId: revocation?.id ?? null, ...registered(client) },
+    }
+  })
+}
+
+export const listClients = (
+  { store }: Deps,
+  filter: ClientFilter,
+  page: PageRequest,
+): Promise<Page<Client>> => store.read((tx) => tx.listClients(filter, page))
+
+export const showClient = ({ store }: Deps, id: string): Promise<Client> =>
+  store.read((tx) => clientOf(tx, id))

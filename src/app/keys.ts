@@ -1,0 +1,151 @@
+import { keyBody } from '#domain/feed/body.ts'
+import type { Key, KeyPurpose } from '#domain/keys/key.ts'
+import {
+  decideKeyRevocation,
+  decideRetirement,
+  decideRotation,
+  dueRetirements,
+  isPublished,
+} from '#domain/keys/lifecycle.ts'
+import { maxTtlSeconds } from '#domain/policy/policy.ts'
+import { newId } from '#kernel/identifier.ts'
+import type { Instant } from '#kernel/instant.ts'
+import { type Page, PAGE_SIZE_MAX, type PageRequest } from '#kernel/page.ts'
+import { refuse } from '#kernel/problem.ts'
+import type { PublicJwk } from '#signer/port.ts'
+import type { KeyFilter, Reading, Writing } from '#store/port.ts'
+import type { Context, Deps } from './deps.ts'
+import { append, authorityTime } from './feed.ts'
+import { record } from './record.ts'
+
+/** A key, and how many unexpired credentials on record need it. */
+export interface KeyView {
+  readonly key: Key
+  readonly liveCredentials: number
+}
+
+export function listKeys(deps: Deps, filter: KeyFilter, page: PageRequest): Promise<Page<KeyView>> {
+  return deps.store.read(async (tx) => {
+    const { items, nextCursor } = await tx.listKeys(filter, page)
+    return { items: await viewsOf(deps, tx, items), nextCursor }
+  })
+}
+
+export function showKey(deps: Deps, id: string): Promise<KeyView> {
+  return deps.store.read(async (tx) => {
+    const [view] = await viewsOf(deps, tx, [await keyOf(tx, id)])
+    return view ?? refuse('internal', 'a key has no view')
+  })
+}
+
+async function viewsOf(deps: Deps, tx: Reading, keys: readonly Key[]): Promise<KeyView[]> {
+  const live = await tx.countLiveByKey((await authorityTime(deps, tx)).at)
+  return keys.map((key) => ({ key, liveCredentials: live.get(key.id) ?? 0 }))
+}
+
+const keyOf = async (tx: Reading, id: string): Promise<Key> =>
+  (await tx.findKey(id)) ??
+  refuse('key-unknown', `no key ${id.slice(0, 64)} is on record`, { next: 'credctl key list' })
+
+/**
+ * Signs with a new key from now on. The old one stays published as long as a token may need it,
+ * which is worked out from what is on record and not typed in by anybody.
+ */
+export function rotateKey(
+  deps: Deps,
+  context: Context,
+  purpose: KeyPurpose,
+): Promise<{ key: KeyView; previous?: KeyView }> {
+  const deed = { action: 'key.rotate', target: '*' }
+  return record(deps, context, deed, async (tx) => {
+    if (purpose !== 'token') {
+      refuse('request-invalid', `there are no keys of purpose ${purpose} yet`, {
+        next: 'credctl key rotate --purpose token',
+      })
+    }
+    const now = deps.clock.now()
+    const { items } = await tx.listKeys({ purpose, states: ['active'] }, { limit: 1 })
+    const [active] = items
+    const largestExpiry = active === undefined ? undefined : await tx.largestExpiry(active.id)
+    const next = preparedKey(deps, now)
+    const rotation = decideRotation(active, next.key, {
+      now,
+      largestExpiry,
+      leewaySeconds: deps.policy.defaults.leewaySeconds,
+      maxTtlSeconds: maxTtlSeconds(deps.policy),
+    })
+    // The old key retires first, so that at no entry of the feed two keys are active.
+    if (rotation.previous !== undefined) await change(deps, tx, rotation.previous)
+    await introduce(deps, tx, rotation.key, next.sealed)
+    const { key, previous } = rotation
+    const views = await viewsOf(deps, tx, previous === undefined ? [key] : [key, previous])
+    const [keyView, previousView] = views
+    if (keyView === undefined) return refuse('internal', 'a key has no view')
+    return {
+      result:
+        previousView === undefined ? { key: keyView } : { key: keyView, previous: previousView },
+      target: `key:${key.id}`,
+      detail: { purpose, previous: previous?.id ?? null },
+    }
+  })
+}
+
+interface NewKey {
+  readonly key: Key
+  readonly sealed: Uint8Array
+}
+
+export function preparedKey({ signer, entropy }: Deps, now: Instant): NewKey {
+  const id = newId('key', now, entropy)
+  const { publicJwk, sealed } = signer.generate('ES256', id)
+  return {
+    key: { id, purpose: 'token', algorithm: 'ES256', state: 'prepared', createdAt: now, publicJwk },
+    sealed,
+  }
+}
+
+/** Records a new key, with its entry: whoever follows the feed knows it before it signs anything. */
+export async function introduce(
+  deps: Deps,
+  tx: Writing,
+  key: Key,
+  sealed: Uint8Array,
+): Promise<void> {
+  await append(deps, tx, () => ({ op: 'key', body: keyBody(key), result: undefined }))
+  await tx.insertKey(key, sealed)
+}
+
+async function change(deps: Deps, tx: Writing, key: Key): Promise<void> {
+  await append(deps, tx, () => ({ op: 'key', body: keyBody(key), result: undefined }))
+  await tx.updateKey(key)
+}
+
+/** Part of a revocation whose selector names a key; an active one is replaced in the same moment. */
+export async function revokeSigningKey(deps: Deps, tx: Writing, keyId: string): Promise<void> {
+  const key = await keyOf(tx, keyId)
+  const next = key.state === 'active' ? preparedKey(deps, deps.clock.now()) : undefined
+  const { revoked, key: successor } = decideKeyRevocation(key, next?.key)
+  if (revoked !== key) await change(deps, tx, revoked)
+  if (successor !== undefined && next !== undefined) {
+    await introduce(deps, tx, successor, next.sealed)
+  }
+}
+
+/** Retires every key that no token can need any more, each with its entry in the feed. */
+export async function retireDue(deps: Deps, tx: Writing, now: Instant): Promise<void> {
+  const { items } = await tx.listKeys({ states: ['retiring'] }, { limit: PAGE_SIZE_MAX })
+  for (const key of dueRetirements(items, now)) {
+    const largestExpiry = await tx.largestExpiry(key.id)
+    const { leewaySeconds } = deps.policy.defaults
+    await change(deps, tx, decideRetirement(key, { now, largestExpiry, leewaySeconds }))
+  }
+}
+
+/** The key set that anyone may verify with (RFC 7517 §5). */
+export function jwks(deps: Deps): Promise<{ readonly keys: readonly PublicJwk[] }> {
+  return deps.store.read(async (tx) => {
+    const { items } = await tx.listKeys({ purpose: 'token' }, { limit: PAGE_SIZE_MAX })
+    const now = deps.clock.now()
+    return { keys: items.filter((key) => isPublished(key, now)).map(({ publicJwk }) => publicJwk) }
+  })
+}

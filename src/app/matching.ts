@@ -1,0 +1,219 @@
+import type { Credential } from '#domain/credential/credential.ts'
+import { matchesPattern } from '#domain/revocation/pattern.ts'
+import type { Exceptions, Matched, Selector } from '#domain/revocation/revocation.ts'
+import type { Terms } from '#domain/revocation/revoke.ts'
+import { revocableOf } from '#domain/revocation/rule.ts'
+import { dimensions, resolvesToList, spareSessions } from '#domain/revocation/selector.ts'
+import type { RuleVerdict } from '#domain/revocation/verdict.ts'
+import { formatInstant, type Instant } from '#kernel/instant.ts'
+import type { Reading } from '#store/port.ts'
+import type { Deps } from './deps.ts'
+import { ruleIndex } from './states.ts'
+
+/** What became, or would become, of one value that was named. */
+export interface ItemResult {
+  /** `<dimension>:<value>`. */
+  readonly target: string
+  readonly result: 'revoked' | 'already-revoked' | 'not-found' | 'spared' | 'failed'
+  readonly detail?: string
+}
+
+/** What a revocation on given terms hits at one instant. */
+export interface Matching {
+  /** Unexpired, not spared, and not revoked before. */
+  readonly matched: Matched
+  readonly alreadyRevoked: number
+  readonly spared: number
+  readonly items: readonly ItemResult[]
+  /** With the sessions of spared tokens. */
+  readonly exceptions: Exceptions
+  /** Everything unexpired that is hit, where the selector stands for an exact list. */
+  readonly listed: readonly string[] | undefined
+  /** One of the revocations by which something was revoked before. */
+  readonly before: string | undefined
+}
+
+const CHUNK = 5000
+
+/** Looks at every unexpired credential that the terms select, and sorts them. */
+export async function match(
+  deps: Deps,
+  tx: Reading,
+  terms: Terms,
+  now: Instant,
+): Promise<Matching> {
+  const exceptions = await withSessions(tx, terms.exceptions)
+  const tally = new Tally(terms.selector, exceptions)
+  const index = await ruleIndex(deps.store, tx)
+  const judge = (credential: Credential): RuleVerdict => index.verdict(revocableOf(credential), now)
+  const listed: string[] = []
+  const take = (credential: Credential): void => {
+    if (tally.take(credential, judge(credential)) !== 'spared') listed.push(credential.id)
+  }
+  let afterId: string | undefined
+  for (;;) {
+    const chunk = await tx.selectCredentials({
+      selector: terms.selector,
+      exceptions: {},
+      reach: terms.reach,
+      expiringAfter: now,
+      ...(afterId === undefined ? {} : { afterId }),
+      limit: CHUNK,
+    })
+    chunk.forEach(take)
+    afterId = chunk.at(-1)?.id
+    if (chunk.length < CHUNK || afterId === undefined) break
+  }
+  // A token takes its descendants along; their ids are known only here.
+  const { tokens } = terms.selector
+  if (tokens !== undefined) (await tx.descendants(tokens, now)).forEach(take)
+  return {
+    ...tally.totals(),
+    items: await tally.items(tx, now),
+    exceptions,
+    listed: resolvesToList(terms.selector) ? listed : undefined,
+  }
+}
+
+/** Sparing a token spares its session. */
+async function withSessions(tx: Reading, exceptions: Exceptions): Promise<Exceptions> {
+  const sessions: string[] = []
+  for (const id of exceptions.tokens ?? []) {
+    const credential = await tx.findCredential(id)
+    if (credential !== undefined) sessions.push(credential.sessionId)
+  }
+  return sessions.length === 0 ? exceptions : spareSessions(exceptions, sessions)
+}
+
+type Fate = 'revoked' | 'already-revoked' | 'spared'
+type Counts = Record<string, number>
+
+/** Counts as it goes, so that a million credentials need no list. */
+class Tally {
+  readonly #selector: Selector
+  readonly #exceptions: Readonly<Record<keyof Exceptions, ReadonlySet<string>>>
+  readonly #fates = new Map<string, Set<Fate>>()
+  readonly #byClient: Counts = Object.create(null) as Counts
+  readonly #byScope: Counts = Object.create(null) as Counts
+  readonly #byAudience: Counts = Object.create(null) as Counts
+  readonly #total: Record<Fate, number> = { revoked: 0, 'already-revoked': 0, spared: 0 }
+  #before: string | undefined
+
+  constructor(selector: Selector, exceptions: Exceptions) {
+    this.#selector = selector
+    this.#exceptions = {
+      tokens: new Set(exceptions.tokens),
+      clients: new Set(exceptions.clients),
+      subjects: new Set(exceptions.subjects),
+      sessions: new Set(exceptions.sessions),
+    }
+  }
+
+  take(credential: Credential, verdict: RuleVerdict): Fate {
+    const fate = this.#fateOf(credential, verdict)
+    this.#total[fate] += 1
+    for (const target of targetsOf(this.#selector, credential)) {
+      const fates = this.#fates.get(target)
+      if (fates === undefined) this.#fates.set(target, new Set([fate]))
+      else fates.add(fate)
+    }
+    if (fate === 'already-revoked' && verdict.kind === 'revoked') this.#before ??= verdict.by.id
+    if (fate !== 'revoked') return fate
+    increment(this.#byClient, credential.clientId)
+    for (const scope of credential.scopes) increment(this.#byScope, scope)
+    for (const audience of credential.audience) increment(this.#byAudience, audience)
+    return fate
+  }
+
+  #fateOf({ id, clientId, subject, sessionId }: Credential, verdict: RuleVerdict): Fate {
+    const { tokens, clients, subjects, sessions } = this.#exceptions
+    const spared =
+      tokens.has(id) || clients.has(clientId) || subjects.has(subject) || sessions.has(sessionId)
+    if (spared) return 'spared'
+    // A suspension ends by itself, so what it holds can still be revoked for good.
+    return verdict.kind === 'revoked' && !verdict.by.suspends ? 'already-revoked' : 'revoked'
+  }
+
+  totals(): Pick<Matching, 'matched' | 'alreadyRevoked' | 'spared' | 'before'> {
+    return {
+      matched: {
+        credentials: this.#total.revoked,
+        byClient: this.#byClient,
+        byScope: this.#byScope,
+        byAudience: this.#byAudience,
+      },
+      alreadyRevoked: this.#total['already-revoked'],
+      spared: this.#total.spared,
+      before: this.#before,
+    }
+  }
+
+  /** One result for each value that was named, in canonical order. */
+  async items(tx: Reading, now: Instant): Promise<ItemResult[]> {
+    const results: ItemResult[] = []
+    for (const target of namedTargets(this.#selector)) {
+      const fates = this.#fates.get(target)
+      const result = (['revoked', 'already-revoked', 'spared'] as const).find((fate) =>
+        fates?.has(fate),
+      )
+      results.push(result === undefined ? await absent(tx, target, now) : { target, result })
+    }
+    return results
+  }
+}
+
+const increment = (counts: Counts, key: string): void => {
+  counts[key] = (counts[key] ?? 0) + 1
+}
+
+/** Why a value that was named hit nothing: unknown, or nothing of it alive. */
+async function absent(tx: Reading, target: string, now: Instant): Promise<ItemResult> {
+  if (target.startsWith('token:')) {
+    const credential = await tx.findCredential(target.slice('token:'.length))
+    if (credential !== undefined && credential.expiresAt <= now) {
+      const detail = `it expired at ${formatInstant(credential.expiresAt)}`
+      return { target, result: 'already-revoked', detail }
+    }
+    if (credential === undefined) {
+      return { target, result: 'not-found', detail: 'no such credential is on record' }
+    }
+  }
+  if (target.startsWith('key:') && (await tx.findKey(target.slice('key:'.length))) !== undefined) {
+    return { target, result: 'revoked', detail: 'no live credential on record was signed with it' }
+  }
+  return { target, result: 'not-found', detail: 'no live credential matches' }
+}
+
+function namedTargets(selector: Selector): string[] {
+  const targets: string[] = []
+  for (const [field, name] of dimensions) {
+    for (const value of selector[field] ?? []) targets.push(`${name}:${value}`)
+  }
+  for (const [key, value] of Object.entries(selector.tags ?? {})) {
+    targets.push(`tag:${key}=${value}`)
+  }
+  if (selector.all === true) targets.push('all')
+  return targets
+}
+
+/** Which of the named values a credential that was selected answers to. */
+function targetsOf(selector: Selector, credential: Credential): string[] {
+  const targets: string[] = []
+  if (selector.tokens !== undefined) targets.push(`token:${credential.id}`)
+  if (selector.clients !== undefined) targets.push(`client:${credential.clientId}`)
+  if (selector.subjects !== undefined) targets.push(`subject:${credential.subject}`)
+  if (selector.sessions !== undefined) targets.push(`session:${credential.sessionId}`)
+  for (const pattern of selector.scopes ?? []) {
+    if (credential.scopes.some((scope) => matchesPattern(pattern, scope))) {
+      targets.push(`scope:${pattern}`)
+    }
+  }
+  for (const audience of selector.audiences ?? []) {
+    if (credential.audience.includes(audience)) targets.push(`audience:${audience}`)
+  }
+  if (selector.keys !== undefined) targets.push(`key:${credential.keyId}`)
+  for (const [key, value] of Object.entries(selector.tags ?? {}))
+    targets.push(`tag:${key}=${value}`)
+  if (selector.all === true) targets.push('all')
+  return targets
+}

@@ -1,0 +1,93 @@
+import type { AuditEntry } from '#domain/audit/entry.ts'
+import { newId } from '#kernel/identifier.ts'
+import type { Instant } from '#kernel/instant.ts'
+import { Problem, rowOf } from '#kernel/problem.ts'
+import type { Writing } from '#store/port.ts'
+import type { Context, Deps } from './deps.ts'
+
+/** What is about to be done, as the audit log names it. */
+export interface Deed {
+  /** `client.create`, `credential.issue`: noun and verb. */
+  readonly action: string
+  /** `client:deploy-bot`; `*` where it is not known before the work is done. */
+  readonly target: string
+}
+
+export interface Done<T> {
+  readonly result: T
+  /** Where only the work could tell. */
+  readonly target?: string
+  readonly justification?: string | undefined
+  readonly detail?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Load, decide, record: the shape of every mutation. The audit entry is part of the transaction,
+ * so that nothing is done which is not on record; a refusal rolls the work back and is recorded by
+ * itself. What failed and may be tried again was not refused and leaves no entry.
+ */
+export async function record<T>(
+  deps: Deps,
+  context: Context,
+  deed: Deed,
+  work: (tx: Writing) => Promise<Done<T>>,
+): Promise<T> {
+  try {
+    return await deps.store.write(async (tx) => {
+      const done = await work(tx)
+      await tx.appendAudit(auditEntry(deps, context, deed, 'ok', done))
+      return done.result
+    })
+  } catch (thrown) {
+    if (thrown instanceof Problem && isRefusal(thrown))
+      await recordRefusal(deps, context, deed, thrown)
+    throw thrown
+  }
+}
+
+/** Records that something was refused before it could touch anything. */
+export async function recordRefusal(
+  deps: Deps,
+  context: Context,
+  deed: Deed,
+  problem: Problem,
+): Promise<void> {
+  const entry = auditEntry(deps, context, deed, problem.code, {
+    detail: { refusal: problem.message, ...problem.facts },
+  })
+  await deps.store.write((tx) => tx.appendAudit(entry))
+}
+
+const isRefusal = ({ code }: Problem): boolean => {
+  const { status } = rowOf(code)
+  return 400 <= status && status < 500
+}
+
+/** What the authority does by itself, such as ending a block whose time has come. */
+export const authorityContext = (requestId: string): Context => ({
+  caller: { actor: 'authority', scopes: [], origin: { transport: 'authority' } },
+  requestId,
+})
+
+export function auditEntry(
+  { clock, entropy, policy }: Deps,
+  { caller, requestId }: Context,
+  deed: Deed,
+  outcome: string,
+  done: Partial<Done<unknown>> = {},
+): AuditEntry {
+  const at: Instant = clock.now()
+  return {
+    id: newId('aud', at, entropy),
+    at,
+    actor: caller.actor,
+    action: deed.action,
+    target: done.target ?? deed.target,
+    outcome,
+    requestId,
+    origin: caller.origin,
+    ...(done.justification === undefined ? {} : { justification: done.justification }),
+    policyVersion: policy.version,
+    detail: done.detail ?? {},
+  }
+}

@@ -1,0 +1,187 @@
+import { untilSeconds } from '#domain/feed/authority-time.ts'
+import { recordHash, revokeBody } from '#domain/feed/body.ts'
+import { maxTtlSeconds } from '#domain/policy/policy.ts'
+import { planHash } from '#domain/revocation/plan.ts'
+import type { Revocation, RevocationState, Selector } from '#domain/revocation/revocation.ts'
+import {
+  decideRevocation,
+  decideTerms,
+  isVain,
+  type RevocationRequest,
+  type Terms,
+} from '#domain/revocation/revoke.ts'
+import { listSelector, phrase } from '#domain/revocation/selector.ts'
+import { encodeBase64url } from '#kernel/base64url.ts'
+import { newId } from '#kernel/identifier.ts'
+import type { Page, PageRequest } from '#kernel/page.ts'
+import { refuse } from '#kernel/problem.ts'
+import type { Reading, RevocationFilter, Writing } from '#store/port.ts'
+import type { Context, Deps } from './deps.ts'
+import { append, authorityTime, type Place } from './feed.ts'
+import { revokeSigningKey } from './keys.ts'
+import { type ItemResult, match, type Matching } from './matching.ts'
+import { record } from './record.ts'
+import { settleDue } from './settle.ts'
+
+export interface Revoked {
+  /** Absent where nothing was left to revoke and no earlier revocation accounts for it. */
+  readonly revocation?: Revocation
+  readonly items: readonly ItemResult[]
+}
+
+/**
+ * Revokes. One transaction: what is due is settled, the request decided, its matches counted, the
+ * entry appended to the feed and the revocation recorded beside it.
+ *
+ * Refusals: those of `decideTerms`, `plan-drift`, `nothing-matched`.
+ */
+export function revoke(
+  deps: Deps,
+  context: Context,
+  request: RevocationRequest,
+  plannedHash: string | undefined,
+): Promise<Revoked> {
+  const deed = { action: 'revocation.create', target: '*' }
+  return record(deps, context, deed, async (tx) => {
+    await settleDue(deps, tx)
+    const { at: now } = await authorityTime(deps, tx)
+    const terms = decideTerms(request, { policy: deps.policy, now })
+    if (plannedHash !== undefined && plannedHash !== planHash(terms)) refuseDrift()
+    await refuseUnknownKeys(tx, terms.selector)
+    const matching = await match(deps, tx, terms, now)
+    const said = phrase(terms.selector)
+    if (isVain(terms, matching.matched)) return await vain(tx, matching, said)
+    const revocation = await publish(deps, context, tx, terms, matching)
+    return {
+      result: { revocation, items: matching.items },
+      target: `revocation:${revocation.id}`,
+      detail: detailOf(revocation, said),
+    }
+  })
+}
+
+const refuseDrift = (): never =>
+  refuse('plan-drift', 'what was planned is not what this request asks for now', {
+    next: 'plan it again, look at it, and apply the new plan',
+  })
+
+async function refuseUnknownKeys(tx: Reading, { keys = [] }: Selector): Promise<void> {
+  for (const id of keys) {
+    if ((await tx.findKey(id)) !== undefined) continue
+    refuse('nothing-matched', `no key ${id} is known here`, { next: 'credctl key list' })
+  }
+}
+
+/** Nothing would change. That is success where it had been revoked or spared, else "not found". */
+async function vain(tx: Reading, { items, before }: Matching, said: string) {
+  const done = items.some(({ result }) => result === 'already-revoked' || result === 'spared')
+  if (!done) {
+    refuse('nothing-matched', `no live credential matches ${said}, so nothing was recorded`, {
+      next: 'credctl token list shows what is live; --block would keep more from being issued',
+      facts: { items },
+    })
+  }
+  const revocation = before === undefined ? undefined : await tx.findRevocation(before)
+  return {
+    result: revocation === undefined ? { items } : { revocation, items },
+    target: revocation === undefined ? '*' : `revocation:${revocation.id}`,
+    detail: { selector: said, already: true },
+  }
+}
+
+async function publish(
+  deps: Deps,
+  context: Context,
+  tx: Writing,
+  terms: Terms,
+  { matched, listed, exceptions }: Matching,
+): Promise<Revocation> {
+  const largestExpiry = await tx.largestExpiry()
+  const limits = { largestExpiry, maxTtlSeconds: maxTtlSeconds(deps.policy) }
+  const id = newId('rev', deps.clock.now(), deps.entropy)
+  const salt = deps.entropy.bytes(16)
+  const revocation = await append(deps, tx, ({ position, publishedAt, timeMicros }: Place) => {
+    const { revocation: decided } = decideRevocation(terms, {
+      id,
+      position,
+      publishedAt,
+      actor: context.caller.actor,
+      recordSalt: encodeBase64url(salt),
+      matched,
+      resolved: listed === undefined ? undefined : listSelector(listed),
+      resolvedExceptions: exceptions,
+    })
+    const hash = recordHash(salt, privateRecord(decided, context))
+    return {
+      op: 'revoke',
+      body: revokeBody(decided, hash),
+      untilSeconds: untilSeconds({ cut: decided.cut, timeMicros }, limits),
+      result: decided,
+    }
+  })
+  await tx.insertRevocation(revocation)
+  for (const keyId of terms.selector.keys ?? []) await revokeSigningKey(deps, tx, keyId)
+  return revocation
+}
+
+/** What only the authority knows of a revocation; its entry in the feed is bound to it. */
+const privateRecord = (
+  revocation: Revocation,
+  { requestId }: Context,
+): Record<string, unknown> => ({
+  id: revocation.id,
+  actor: revocation.actor,
+  requestId,
+  incidentId: revocation.incidentId ?? null,
+})
+
+const detailOf = (revocation: Revocation, said: string): Record<string, unknown> => ({
+  selector: said,
+  position: revocation.position,
+  reason: revocation.reason,
+  blocks: revocation.blocks,
+  credentials: revocation.matched.credentials,
+  ...(revocation.incidentId === undefined ? {} : { incidentId: revocation.incidentId }),
+})
+
+/** A revocation that follows from something else, such as disabling a client; part of its deed. */
+export async function revokeForEvent(
+  deps: Deps,
+  context: Context,
+  tx: Writing,
+  selector: Selector,
+): Promise<Revocation | undefined> {
+  await settleDue(deps, tx)
+  const { at: now } = await authorityTime(deps, tx)
+  const request = { selector, reason: 'privilege-withdrawn' } as const
+  const terms = decideTerms(request, { policy: deps.policy, now })
+  const matching = await match(deps, tx, terms, now)
+  return isVain(terms, matching.matched) ? undefined : publish(deps, context, tx, terms, matching)
+}
+
+export interface RevocationQuery extends Omit<RevocationFilter, 'lifted'> {
+  readonly state?: RevocationState
+}
+
+export async function listRevocations(
+  { store }: Deps,
+  { state, ...filter }: RevocationQuery,
+  page: PageRequest,
+): Promise<Page<Revocation>> {
+  // Until verifiers exist a revocation is open or lifted, and in no other state.
+  if (state === 'published' || state === 'enforced') return { items: [], nextCursor: null }
+  const lifted = state === undefined ? {} : { lifted: state === 'lifted' }
+  return store.read((tx) => tx.listRevocations({ ...filter, ...lifted }, page))
+}
+
+export const showRevocation = ({ store }: Deps, id: string): Promise<Revocation> =>
+  store.read((tx) => revocationOf(tx, id))
+
+export async function revocationOf(tx: Reading, id: string): Promise<Revocation> {
+  return (
+    (await tx.findRevocation(id)) ??
+    refuse('revocation-unknown', `no revocation ${id.slice(0, 64)} is on record`, {
+      next: 'credctl revocation list',
+    })
+  )
+}

@@ -1,0 +1,198 @@
+import type { DecisionCause, Verdict } from '#domain/credential/decision.ts'
+import { parseToken, type ParsedToken, TOKEN_TYPE } from '#domain/credential/token.ts'
+import { isPosition } from '#domain/feed/position.ts'
+import type { Position } from '#domain/feed/position.ts'
+import { maxTtlSeconds } from '#domain/policy/policy.ts'
+import { matchesPattern } from '#domain/revocation/pattern.ts'
+import type { Revocable } from '#domain/revocation/rule.ts'
+import { type Instant, toSeconds } from '#kernel/instant.ts'
+import type { Reading } from '#store/port.ts'
+import type { Deps } from './deps.ts'
+import { authorityTime } from './feed.ts'
+import { judge } from './states.ts'
+
+export interface VerifyRequest {
+  readonly token: string
+  /** Left out, the audience is not checked, and the decision says so. */
+  readonly audience?: string | undefined
+  readonly scopes: readonly string[]
+  /** Another issuer's token is checked with that issuer's keys, and not for revocation. */
+  readonly issuer?: string | undefined
+}
+
+export interface Decision {
+  readonly verdict: Verdict
+  readonly reason?: string
+  readonly message?: string
+  readonly revocationId?: string
+  readonly claims?: Readonly<Record<string, unknown>>
+  readonly graceSeconds?: number
+  readonly cause?: DecisionCause
+  readonly retryAfterSeconds?: number
+  readonly detail?: string
+  readonly audienceChecked: boolean
+  readonly revocationChecked: boolean
+}
+
+/** What was decided before it is said which checks were made. */
+type Finding = Omit<Decision, 'audienceChecked' | 'revocationChecked'>
+
+const invalid = (detail: string): Finding => ({ verdict: 'invalid', detail })
+
+/**
+ * Decides on a token as a resource server would, with the authority's own knowledge: form, type,
+ * signature, claims, revocation, expiry, audience, scopes (RFC 9068 §4). Nothing about a token is
+ * told to the caller before its signature has proved good.
+ */
+export async function verifyToken(deps: Deps, request: VerifyRequest): Promise<Decision> {
+  const token = request.token.trim()
+  const parsed = parseToken(token)
+  const issuer = await deps.store.read(async (tx) => (await tx.authority())?.issuer ?? '')
+  const named = request.issuer
+  const revocationChecked = named === undefined || named === issuer
+  const checks = { audienceChecked: request.audience !== undefined, revocationChecked }
+  if (typeof parsed === 'string') return { ...invalid(parsed), ...checks }
+  const finding = revocationChecked
+    ? await deps.store.read((tx) => decide(deps, tx, parsed, issuer))
+    : await deps.foreignIssuers.verify(named, parsed, { token, now: deps.clock.now() })
+  const decided = finding.verdict === 'accepted' ? addressed(finding, request) : finding
+  return { ...decided, ...checks }
+}
+
+async function decide(
+  deps: Deps,
+  tx: Reading,
+  parsed: ParsedToken,
+  issuer: string,
+): Promise<Finding> {
+  const { header, claims } = parsed
+  const fault = await signatureFault(deps, tx, parsed, issuer)
+  if (fault !== undefined) return invalid(fault)
+  const { at: now, position } = await authorityTime(deps, tx)
+  const token = revocableOfClaims(claims, String(header['kid']))
+  if (typeof token === 'string') return { ...invalid(token), claims }
+  if (position < token.feedSeq) {
+    return { ...invalid('it names a feed position that this authority has not reached'), claims }
+  }
+  const lifetime = Number(claims['exp']) - token.issuedAtSeconds
+  if (maxTtlSeconds(deps.policy) < lifetime) {
+    return { ...invalid('it lives longer than this authority ever lets a token live'), claims }
+  }
+  return { ...(await timed(deps, tx, token, Number(claims['exp']), now)), claims }
+}
+
+/** Why the signature does not make this a token of ours; `undefined` when it does. */
+async function signatureFault(
+  deps: Deps,
+  tx: Reading,
+  { header, claims, signed, signature }: ParsedToken,
+  issuer: string,
+): Promise<string | undefined> {
+  const { typ, alg, kid, crit } = header
+  if (typ !== TOKEN_TYPE && typ !== `application/${TOKEN_TYPE}`) {
+    return `its type is not ${TOKEN_TYPE}, so it is no access token (RFC 9068 §2.1)`
+  }
+  if (crit !== undefined) return 'it demands extensions that are not understood here (crit)'
+  if (claims['iss'] !== issuer) {
+    return `it was not issued by ${issuer}; for another issuer's token give --issuer`
+  }
+  const key = typeof kid === 'string' ? await tx.findKey(kid) : undefined
+  if (key === undefined || key.purpose !== 'token') return 'it was signed with a key not known here'
+  if (key.state === 'revoked') return `it was signed with key ${key.id}, which is revoked`
+  if (alg !== key.algorithm) return `its algorithm is not ${key.algorithm}, that of its key`
+  return deps.signer.verify(key.publicJwk, signed, signature)
+    ? undefined
+    : 'its signature is forged'
+}
+
+/** The claims that a verdict needs, or what is wrong with them. Missing is never taken for zero. */
+function revocableOfClaims(
+  claims: Readonly<Record<string, unknown>>,
+  keyId: string,
+): Revocable | string {
+  const text = (name: string): string => {
+    const value = claims[name]
+    return typeof value === 'string' ? value : ''
+  }
+  for (const name of ['jti', 'sub', 'client_id', 'sid', 'scope']) {
+    if (typeof claims[name] !== 'string') return `its claim ${name} is missing or no text`
+  }
+  for (const name of ['iat', 'exp', 'root_iat']) {
+    if (!Number.isSafeInteger(claims[name])) return `its claim ${name} is missing or no number`
+  }
+  const { feed_seq: feedSeq, root_seq: rootSeq } = claims
+  if (!isPosition(feedSeq)) return 'its claim feed_seq is missing or no position'
+  if (!isPosition(rootSeq)) return 'its claim root_seq is missing or no position'
+  if (feedSeq < rootSeq) return 'it claims to be older than the sign-in it derives from'
+  return {
+    id: text('jti'),
+    clientId: text('client_id'),
+    subject: text('sub'),
+    sessionId: text('sid'),
+    scopes: text('scope').split(' ').filter(Boolean),
+    audience: audienceOf(claims),
+    keyId,
+    feedSeq: feedSeq as Position,
+    rootSeq: rootSeq as Position,
+    issuedAtSeconds: Number(claims['iat']),
+    rootIssuedAtSeconds: Number(claims['root_iat']),
+  }
+}
+
+/** RFC 7519 §4.1.3: one text, or a list of them. */
+export function audienceOf(claims: Readonly<Record<string, unknown>>): string[] {
+  const { aud } = claims
+  const all: unknown[] = Array.isArray(aud) ? aud : [aud]
+  return all.filter((one): one is string => typeof one === 'string')
+}
+
+async function timed(
+  deps: Deps,
+  tx: Reading,
+  token: Revocable,
+  expiresAtSeconds: number,
+  now: Instant,
+): Promise<Finding> {
+  const found = await judge(tx, token, now)
+  if (found.kind === 'revoked') {
+    const { id, reason, message } = found.by
+    return {
+      verdict: 'revoked',
+      reason,
+      ...(message === undefined ? {} : { message }),
+      revocationId: id,
+      detail: `it is revoked (${reason})`,
+    }
+  }
+  const seconds = toSeconds(now)
+  if (expiresAtSeconds <= seconds) {
+    return { verdict: 'expired', detail: `it expired ${seconds - expiresAtSeconds} s ago` }
+  }
+  if (seconds + deps.policy.defaults.leewaySeconds < token.issuedAtSeconds) {
+    return { verdict: 'not-yet-valid', detail: 'it was issued in the future' }
+  }
+  if (found.kind === 'clear') return { verdict: 'accepted' }
+  return {
+    verdict: 'accepted',
+    reason: found.by.reason,
+    revocationId: found.by.id,
+    graceSeconds: Math.max(0, Math.ceil((found.endsAt - now) / 1000)),
+    detail: 'it is revoked, and within its grace period; renew it now',
+  }
+}
+
+/** The last two checks, which are the resource server's own: is it meant for me, may it do this. */
+function addressed(finding: Finding, { audience, scopes }: VerifyRequest): Finding {
+  const { claims = {} } = finding
+  if (audience !== undefined && !audienceOf(claims).includes(audience)) {
+    return { ...invalid(`it is not meant for audience ${audience}`), claims }
+  }
+  const held = String(claims['scope'] ?? '').split(' ')
+  const missing = scopes.filter((wanted) => !held.some((scope) => matchesPattern(wanted, scope)))
+  if (missing.length === 0) return finding
+  return {
+    verdict: 'insufficient-scope',
+    detail: `it does not carry scope ${missing.join(', ')}`,
+    claims,
+  }
+}

@@ -1,0 +1,137 @@
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { initAuthority } from '#app/authority.ts'
+import type { Caller, Deps } from '#app/deps.ts'
+import { lazyForeignIssuers } from './foreign-issuers.ts'
+import type { Transport } from '#contract/transport.ts'
+import { defaultPolicy } from '#domain/policy/policy.ts'
+import { newId } from '#kernel/identifier.ts'
+import { refuse } from '#kernel/problem.ts'
+import { createDispatch, type Dispatch } from '#server/dispatch.ts'
+import { createOperations } from '#server/operations.ts'
+import { recordScopeRefusal } from '#server/scope-refusal.ts'
+import { createNodeSigner } from '#signer/node-signer.ts'
+import { openSqliteStore } from '#store/sqlite/open.ts'
+import type { Store } from '#store/port.ts'
+import { ensureKeyEncryptionKey, readKeyEncryptionKey } from './key-encryption-key.ts'
+import { type AuthorityFiles, authorityFiles, type Environment } from './paths.ts'
+import { systemClock, systemEntropy } from './system.ts'
+import { VERSION } from './version.ts'
+
+/** Another process holds the database at most for its own transaction; this is many of those. */
+const BUSY_MS_MAX = 10_000
+
+export interface OpenAuthority {
+  readonly deps: Deps
+  readonly dispatch: Dispatch
+  readonly files: AuthorityFiles
+  close(): Promise<void>
+}
+
+export type FaultLog = (fault: unknown, where: string) => void
+
+/** Opens the authority of a data folder, or refuses `authority-missing`. */
+export function openAuthority(
+  directory: string,
+  env: Environment,
+  onFault: FaultLog,
+): OpenAuthority {
+  const files = authorityFiles(directory)
+  if (!existsSync(files.database)) refuseMissing(directory)
+  const store = openSqliteStore({ path: files.database, mode: 'open', busyTimeoutMs: BUSY_MS_MAX })
+  const deps = depsOf(store, files, env)
+  const dispatch = createDispatch(createOperations(deps), {
+    onScopeRefused: (call, caller, problem) => recordScopeRefusal(deps, call, caller, problem),
+    onFault: (fault, call) => onFault(fault, `${call.operation} ${call.requestId}`),
+  })
+  return { deps, dispatch, files, close: () => store.close() }
+}
+
+export const refuseMissing = (directory: string): never =>
+  refuse('authority-missing', `there is no authority in ${directory}`, {
+    next: 'run `credctl init` to make one, or name one with --data-dir, --server or a context',
+    facts: { dataDir: directory },
+  })
+
+function depsOf(store: Store, files: AuthorityFiles, env: Environment): Deps {
+  let key: Uint8Array | undefined
+  const signer = createNodeSigner(() => (key ??= readKeyEncryptionKey(files.keyEncryptionKey, env)))
+  return {
+    store,
+    signer,
+    clock: systemClock,
+    entropy: systemEntropy,
+    policy: defaultPolicy,
+    foreignIssuers: lazyForeignIssuers(),
+    version: VERSION,
+  }
+}
+
+export interface Initialised {
+  readonly issuer: string
+  readonly dataDir: string
+  readonly keyId: string
+}
+
+/**
+ * Makes an authority: the folder 0700, the key-encryption key and the database 0600, the first
+ * signing key. Cut short at any point it can be run again; run on a whole one it refuses.
+ */
+export async function createAuthority(
+  directory: string,
+  issuer: string,
+  env: Environment,
+  caller: Caller,
+): Promise<Initialised> {
+  const files = authorityFiles(directory)
+  makeFolder(directory)
+  ensureKeyEncryptionKey(files.keyEncryptionKey, env, systemEntropy)
+  makeFile(files.database)
+  const store = openSqliteStore({
+    path: files.database,
+    mode: 'create',
+    busyTimeoutMs: BUSY_MS_MAX,
+  })
+  try {
+    const requestId = newId('req', systemClock.now(), systemEntropy)
+    const deps = depsOf(store, files, env)
+    const { keyId } = await initAuthority(deps, { caller, requestId }, issuer, directory)
+    return { issuer, dataDir: directory, keyId }
+  } finally {
+    await store.close()
+  }
+}
+
+function makeFolder(directory: string): void {
+  try {
+    if (mkdirSync(directory, { recursive: true, mode: 0o700 }) === undefined) return
+    chmodSync(directory, 0o700)
+  } catch (failure) {
+    refuseUnwritable(directory, failure)
+  }
+}
+
+/** Makes the file before SQLite does, so that it is never readable by others, not for an instant. */
+function makeFile(file: string): void {
+  try {
+    closeSync(openSync(file, 'a', 0o600))
+    chmodSync(file, 0o600)
+  } catch (failure) {
+    refuseUnwritable(file, failure)
+  }
+}
+
+const refuseUnwritable = (path: string, failure: unknown): never =>
+  refuse(
+    'store-denied',
+    `${path} cannot be written (${(failure as NodeJS.ErrnoException).code ?? 'error'})`,
+    { next: 'name another folder with --data-dir, or mend its permissions', facts: { path } },
+  )
+
+/** Carries calls to an authority in this very process, through the same JSON that a wire has. */
+export function embeddedTransport(dispatch: Dispatch, caller: Caller): Transport {
+  return async (call) => {
+    const sent = JSON.parse(JSON.stringify(call)) as typeof call
+    const answer = await dispatch(sent, caller)
+    return JSON.parse(JSON.stringify(answer)) as typeof answer
+  }
+}

@@ -1,0 +1,40 @@
+import type { ForeignIssuers } from '#federation/port.ts'
+
+const ANSWER_MS_MAX = 5_000
+/** A key set or a metadata document is a few kilobytes. */
+const DOCUMENT_BYTES_MAX = 512 * 1024
+
+/** Loads jose and undici only when another issuer's token is at hand. */
+export const lazyForeignIssuers = (): ForeignIssuers => ({
+  async verify(issuer, parsed, given) {
+    const { createForeignIssuers } = await import('#federation/jwks.ts')
+    return createForeignIssuers(fetchDocument).verify(issuer, parsed, given)
+  },
+})
+
+/** No redirects: a document is published where its issuer says, or it is not its issuer's. */
+async function fetchDocument(url: string): Promise<unknown> {
+  const { request } = await import('undici')
+  try {
+    const { statusCode, body } = await request(url, {
+      headers: { accept: 'application/json' },
+      headersTimeout: ANSWER_MS_MAX,
+      bodyTimeout: ANSWER_MS_MAX,
+      signal: AbortSignal.timeout(ANSWER_MS_MAX * 2),
+    })
+    if (statusCode !== 200) {
+      await body.dump()
+      return undefined
+    }
+    let text = ''
+    body.setEncoding('utf8')
+    for await (const chunk of body) {
+      text += String(chunk)
+      if (DOCUMENT_BYTES_MAX < text.length) return undefined
+    }
+    return JSON.parse(text) as unknown
+  } catch {
+    // Whatever went wrong, there is no document to be had; the caller says which was wanted.
+    return undefined
+  }
+}

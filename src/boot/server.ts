@@ -1,0 +1,244 @@
+import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { DatabaseSync } from 'node:sqlite'
+import { authenticateBearer } from '#app/authenticate.ts'
+import { showAuthority } from '#app/authority.ts'
+import type { Caller } from '#app/deps.ts'
+import { jwks } from '#app/keys.ts'
+import { newId } from '#kernel/identifier.ts'
+import { refuse } from '#kernel/problem.ts'
+import { createHttp, type HttpOptions } from '#server/http.ts'
+import { metadata, openApi } from '#server/documents.ts'
+import type { FaultLog, OpenAuthority } from './authority.ts'
+import { systemClock, systemEntropy } from './system.ts'
+
+export interface ServeOptions {
+  /** `HOST:PORT`; port 0 takes a free one. */
+  readonly listen?: string
+  readonly tlsCertFile?: string
+  readonly tlsKeyFile?: string
+  readonly behindProxy: boolean
+}
+
+/** What the readiness line says. */
+export interface Serving {
+  readonly url: string
+  readonly issuer: string
+  readonly pid: number
+}
+
+export interface RunningServer {
+  readonly serving: Serving
+  /** Stops taking requests, answers those under way, and gives everything back. */
+  stop(): Promise<void>
+}
+
+/** Unix sockets have room for about this many bytes of path. */
+const SOCKET_PATH_BYTES_MAX = 103
+
+/**
+ * Serves an authority over HTTP and, for the same user on the same host, over `serve.sock`.
+ * Refusals: `authority-serving`, `listen-refused`, `usage-invalid`.
+ */
+export async function startServer(
+  authority: OpenAuthority,
+  options: ServeOptions,
+  { local, onFault, warn }: { local: Caller; onFault: FaultLog; warn: (line: string) => void },
+): Promise<RunningServer> {
+  const { deps, files } = authority
+  const { issuer } = await showAuthority(deps)
+  const address = listenAddress(options.listen, issuer)
+  const tls = tlsOf(options)
+  refuseBareNetwork(address, { tls: tls !== undefined, behindProxy: options.behindProxy })
+  const release = takeLock(files.lock)
+  let stopping = false
+  const shared: Omit<HttpOptions, 'authenticate' | 'trustProxy'> = {
+    dispatch: authority.dispatch,
+    newRequestId: () => newId('req', systemClock.now(), systemEntropy),
+    publicDocuments: {
+      jwks: () => jwks(deps),
+      metadata: () => metadata(issuer),
+      openapi: () => openApi(issuer, deps.version),
+    },
+    ready: async () => !stopping && (await canServe(authority)),
+    onFault,
+  }
+  const network = createHttp({
+    ...shared,
+    ...(tls === undefined ? {} : { tls }),
+    trustProxy: options.behindProxy,
+    authenticate: (request) =>
+      authenticateBearer(deps, issuer, request.headers.authorization, {
+        transport: 'http',
+        ip: request.ip,
+        ...userAgentOf(request.headers['user-agent']),
+      }),
+  })
+  const socket = createHttp({
+    ...shared,
+    trustProxy: false,
+    authenticate: async () => ({ ...local, origin: { ...local.origin, transport: 'socket' } }),
+  })
+  try {
+    await network.listen(address).catch((failure: unknown) => refuseListen(address, failure))
+    const socketPath = await listenOnSocket(socket, files.socket, warn)
+    const bound = network.addresses()[0] as { readonly port: number } | undefined
+    const shownHost = address.host.includes(':') ? `[${address.host}]` : address.host
+    const url = `${tls === undefined ? 'http' : 'https'}://${shownHost}:${bound?.port ?? address.port}`
+    return {
+      serving: { url, issuer, pid: process.pid },
+      async stop() {
+        if (stopping) return
+        stopping = true
+        await Promise.all([network.close(), socket.close()])
+        if (socketPath !== undefined) rmSync(socketPath, { force: true })
+        await authority.close()
+        release()
+      },
+    }
+  } catch (failure) {
+    await Promise.all([network.close(), socket.close()])
+    release()
+    throw failure
+  }
+}
+
+async function canServe({ deps }: OpenAuthority): Promise<boolean> {
+  try {
+    await deps.store.read((tx) => tx.feed())
+    return true
+  } catch {
+    return false
+  }
+}
+
+const userAgentOf = (value: string | undefined): { userAgent?: string } =>
+  value === undefined ? {} : { userAgent: value.slice(0, 200) }
+
+interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|::1|localhost)$/
+
+function listenAddress(listen: string | undefined, issuer: string): Address {
+  if (listen === undefined) {
+    const { hostname, port, protocol } = new URL(issuer)
+    const host = hostname.replace(/^\[|\]$/g, '')
+    const fallback = protocol === 'https:' ? 443 : 80
+    return { host: LOOPBACK.test(host) ? host : '127.0.0.1', port: Number(port || fallback) }
+  }
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(listen)
+  const port = Number(match?.[3])
+  if (match === null || 65_535 < port) {
+    return refuse('usage-invalid', `--listen takes HOST:PORT, not ${listen}`, {
+      next: 'for example --listen 127.0.0.1:7420, or port 0 for a free one',
+    })
+  }
+  return { host: match[1] ?? (match[2] === '' ? '127.0.0.1' : (match[2] ?? '')), port }
+}
+
+/** Tokens would cross the network in the clear, and whoever reads one has it. */
+function refuseBareNetwork(
+  { host }: Address,
+  { tls, behindProxy }: { tls: boolean; behindProxy: boolean },
+): void {
+  if (tls || behindProxy || LOOPBACK.test(host)) return
+  refuse('listen-refused', `${host} is not loopback, and without TLS tokens would be readable`, {
+    next: 'give --tls-cert and --tls-key, or --behind-proxy if a proxy in front ends TLS',
+    facts: { host },
+  })
+}
+
+function tlsOf({
+  tlsCertFile,
+  tlsKeyFile,
+}: ServeOptions): { cert: Buffer; key: Buffer } | undefined {
+  if (tlsCertFile === undefined && tlsKeyFile === undefined) return undefined
+  if (tlsCertFile === undefined || tlsKeyFile === undefined) {
+    return refuse('usage-invalid', '--tls-cert and --tls-key go together', {
+      next: 'give both, or neither',
+    })
+  }
+  return { cert: readPem(tlsCertFile), key: readPem(tlsKeyFile) }
+}
+
+function readPem(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (failure) {
+    const code = (failure as NodeJS.ErrnoException).code ?? 'error'
+    return refuse('usage-invalid', `${file} cannot be read (${code})`, { next: 'give a PEM file' })
+  }
+}
+
+function refuseListen({ host, port }: Address, failure: unknown): never {
+  const { code } = failure as NodeJS.ErrnoException
+  const why = code === 'EADDRINUSE' ? 'another program has it' : (code ?? 'it failed')
+  return refuse('authority-serving', `cannot listen on ${host}:${port}: ${why}`, {
+    next: 'stop the other program, or give another address with --listen',
+    facts: { host, port, cause: code ?? null },
+  })
+}
+
+/**
+ * An exclusive transaction in an SQLite file of its own says who serves. The kernel gives it back
+ * when the process ends, however it ends; a process id in a file would outlive its process.
+ */
+function takeLock(file: string): () => void {
+  const lock = new DatabaseSync(file)
+  try {
+    lock.exec('PRAGMA busy_timeout = 0')
+    lock.exec('BEGIN EXCLUSIVE')
+    chmodSync(file, 0o600)
+  } catch {
+    lock.close()
+    refuse('authority-serving', 'another `credctl serve` serves this authority', {
+      next: 'use it, or stop it first',
+      facts: { lock: file },
+    })
+  }
+  return () => lock.close()
+}
+
+async function listenOnSocket(
+  socket: ReturnType<typeof createHttp>,
+  path: string,
+  warn: (line: string) => void,
+): Promise<string | undefined> {
+  if (process.platform === 'win32') return undefined
+  if (SOCKET_PATH_BYTES_MAX < Buffer.byteLength(path)) {
+    warn(`${path} is too long for a socket; local commands will open the database directly`)
+    return undefined
+  }
+  // We hold the lock, so whatever socket is there belongs to nobody.
+  rmSync(path, { force: true })
+  const before = process.umask(0o177)
+  try {
+    await socket.listen({ path })
+  } finally {
+    process.umask(before)
+  }
+  return path
+}
+
+/**
+ * Whether somebody serves on the socket. One that refuses is stale, left by a process that was
+ * killed, and is removed.
+ */
+export async function socketAnswers(path: string): Promise<boolean> {
+  if (!existsSync(path)) return false
+  const answer = await new Promise<'yes' | 'refused' | 'no'>((resolve) => {
+    const probe = createConnection({ path })
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve('yes')
+    })
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => {
+      resolve(code === 'ECONNREFUSED' ? 'refused' : 'no')
+    })
+  })
+  if (answer === 'refused') rmSync(path, { force: true })
+  return answer === 'yes'
+}

@@ -1,0 +1,51 @@
+import type { AnyRoute, Api, Operations } from '#contract/route.ts'
+import type { Transport, WireCall } from '#contract/transport.ts'
+import { isProblemCode, Problem, type ProblemDocument } from '#kernel/problem.ts'
+
+/** The contract from the other side: a function for each route, over any transport. */
+export function connect<A extends Api>(
+  api: A,
+  transport: Transport,
+  newRequestId: () => string,
+): Operations<A> {
+  const calls = Object.entries(api).map(([operation, route]) => {
+    const call = async (input: Readonly<Record<string, unknown>>): Promise<unknown> => {
+      const requestId = newRequestId()
+      const answer = await transport({ operation, ...split(route, input), requestId })
+      if (answer.ok) return answer.value
+      throw revive(answer.problem)
+    }
+    return [operation, call]
+  })
+  return Object.fromEntries(calls) as Operations<A>
+}
+
+/** Path parameters go into the path, the rest into the query of a GET or DELETE, else the body. */
+function split(
+  route: AnyRoute,
+  input: Readonly<Record<string, unknown>>,
+): Pick<WireCall, 'params' | 'query' | 'body'> {
+  const params: Record<string, string> = {}
+  const rest: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(input)) {
+    if (value === undefined) continue
+    if (route.path.includes(`:${name}`)) params[name] = String(value)
+    else rest[name] = value
+  }
+  if (route.method === 'POST' || route.method === 'PATCH') return { params, query: {}, body: rest }
+  const query = Object.fromEntries(
+    Object.entries(rest).map(([name, value]) => [name, String(value)]),
+  )
+  return { params, query, body: {} }
+}
+
+/** The refusal as it was thrown, with its request id, so that both ends name the same event. */
+function revive(document: ProblemDocument): Problem {
+  const code = isProblemCode(document.code) ? document.code : 'internal'
+  const problem = new Problem(code, document.detail, {
+    facts: document.facts,
+    ...(document.next === undefined ? {} : { next: document.next }),
+  })
+  problem.requestId = document.requestId
+  return problem
+}

@@ -1,0 +1,70 @@
+import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from 'jose'
+import { toDate } from '#kernel/instant.ts'
+import { refuse } from '#kernel/problem.ts'
+import type { ForeignFinding, ForeignIssuers } from './port.ts'
+
+/** Reads a JSON document over HTTP; `undefined` where there is none to be had. Given by `boot`. */
+export type FetchDocument = (url: string) => Promise<unknown>
+
+/** Asymmetric only: with a symmetric one, a public key could be used to forge. */
+const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'RS256', 'PS256', 'EdDSA', 'Ed25519']
+const LEEWAY_SECONDS = 2
+
+/** Other issuers by what they publish: RFC 8414 metadata, or OpenID's, and the key set it names. */
+export function createForeignIssuers(fetchDocument: FetchDocument): ForeignIssuers {
+  return {
+    async verify(issuer, _, { token, now }) {
+      const keys = await keySetOf(issuer, fetchDocument)
+      try {
+        const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
+          issuer,
+          algorithms: ALGORITHMS,
+          currentDate: toDate(now),
+          clockTolerance: LEEWAY_SECONDS,
+          requiredClaims: ['exp'],
+        })
+        return { verdict: 'accepted', claims: payload }
+      } catch (failure) {
+        return findingOf(failure)
+      }
+    },
+  }
+}
+
+/** RFC 8414 §3 puts the well-known part before the issuer's path; OpenID Connect puts it behind. */
+async function keySetOf(issuer: string, fetchDocument: FetchDocument): Promise<JSONWebKeySet> {
+  if (!/^https?:\/\/[^\s?#]+$/.test(issuer)) {
+    refuse('request-invalid', 'an issuer is an http or https URL without query and fragment')
+  }
+  const [, origin = '', path = ''] =
+    /^(https?:\/\/[^/]+)(.*)$/.exec(issuer.replace(/\/$/, '')) ?? []
+  const places = [
+    `${origin}/.well-known/oauth-authorization-server${path}`,
+    `${origin}${path}/.well-known/openid-configuration`,
+  ]
+  for (const place of places) {
+    const metadata = (await fetchDocument(place)) as Readonly<Record<string, unknown>> | undefined
+    // RFC 8414 §3.3: metadata of another issuer must not be used.
+    if (metadata?.['issuer'] !== issuer || typeof metadata['jwks_uri'] !== 'string') continue
+    const keys = (await fetchDocument(metadata['jwks_uri'])) as JSONWebKeySet | undefined
+    if (Array.isArray(keys?.keys)) return keys
+  }
+  return refuse('issuer-unreachable', `no key set of issuer ${issuer} can be had`, {
+    next: 'check the issuer and that its metadata names a jwks_uri, then try again',
+    facts: { issuer },
+  })
+}
+
+function findingOf(failure: unknown): ForeignFinding {
+  if (failure instanceof errors.JWTExpired) {
+    return { verdict: 'expired', detail: 'it has expired', claims: failure.payload }
+  }
+  if (failure instanceof errors.JWTClaimValidationFailed) {
+    const verdict = failure.claim === 'nbf' ? 'not-yet-valid' : 'invalid'
+    return { verdict, detail: `its claim ${failure.claim} is not acceptable` }
+  }
+  if (failure instanceof errors.JOSEError) {
+    return { verdict: 'invalid', detail: 'its signature does not hold by the keys of its issuer' }
+  }
+  throw failure
+}

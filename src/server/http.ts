@@ -1,0 +1,165 @@
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { adminApi } from '#contract/admin-api.ts'
+import type { WireCall } from '#contract/transport.ts'
+import type { Caller } from '#app/deps.ts'
+import { Problem, problemDocument, rowOf, toProblem } from '#kernel/problem.ts'
+import type { Dispatch } from './dispatch.ts'
+
+/** The largest body of the admin API, bytes: a selector of 10,000 names fits. */
+export const BODY_BYTES_MAX = 2 * 1024 * 1024
+/** A request that is not whole after this is given up, so that slow senders hold no sockets. */
+const REQUEST_MS_MAX = 30_000
+const KEEP_ALIVE_MS = 72_000
+/** How long others may keep the public keys; a rotation publishes a key no later than its use. */
+const JWKS_SECONDS_MAX = 300
+
+export interface HttpOptions {
+  readonly dispatch: Dispatch
+  /** Says who calls, or refuses: `authentication-needed`, `token-refused`. */
+  readonly authenticate: (request: FastifyRequest) => Promise<Caller>
+  readonly newRequestId: () => string
+  readonly publicDocuments: PublicDocuments
+  /** Whether the authority can serve: its database answers, and it is not stopping. */
+  readonly ready: () => Promise<boolean>
+  readonly onFault: (fault: unknown, requestId: string) => void
+  readonly trustProxy: boolean
+  /** PEM, for TLS without a proxy in front. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer }
+}
+
+/** What anyone may read without a credential. */
+export interface PublicDocuments {
+  readonly jwks: () => Promise<object>
+  readonly metadata: () => Promise<object>
+  readonly openapi: () => Promise<object>
+}
+
+/** Fastify in front of dispatch. Nothing outside this file knows which HTTP server it is. */
+export function createHttp(options: HttpOptions): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    trustProxy: options.trustProxy,
+    https: options.tls ?? null,
+    return503OnClosing: false,
+    genReqId: (request) => acceptedRequestId(request.headers['x-request-id'], options.newRequestId),
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers({
+      'x-request-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+    })
+  })
+  app.setErrorHandler((thrown, request, reply) => answerError(thrown, request, reply, options))
+  app.setNotFoundHandler(answerUnknown)
+  mountHealth(app, options)
+  mountDocuments(app, options.publicDocuments)
+  mountContract(app, options)
+  return app
+}
+
+function mountContract(app: FastifyInstance, options: HttpOptions): void {
+  for (const [operation, route] of Object.entries(adminApi)) {
+    app.route({
+      method: route.method,
+      url: route.path,
+      handler: async (request, reply) => {
+        const caller = await options.authenticate(request)
+        const answer = await options.dispatch(wireCall(operation, request), caller)
+        if (answer.ok) return reply.send(answer.value)
+        return sendProblem(reply, answer.problem.status, {
+          ...answer.problem,
+          instance: request.url,
+        })
+      },
+    })
+  }
+}
+
+const wireCall = (operation: string, request: FastifyRequest): WireCall => ({
+  operation,
+  params: request.params as Record<string, string>,
+  query: request.query as Record<string, string>,
+  body: request.body ?? {},
+  requestId: request.id,
+})
+
+function mountHealth(app: FastifyInstance, { ready }: HttpOptions): void {
+  app.get('/livez', async () => ({ status: 'ok' }))
+  app.get('/readyz', async (_, reply) => {
+    const isReady = await ready()
+    return reply.status(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'unavailable' })
+  })
+}
+
+function mountDocuments(app: FastifyInstance, documents: PublicDocuments): void {
+  const publish = (url: string, secondsMax: number, document: () => Promise<object>) =>
+    app.get(url, async (_, reply) =>
+      reply.header('cache-control', `public, max-age=${secondsMax}`).send(await document()),
+    )
+  publish('/.well-known/jwks.json', JWKS_SECONDS_MAX, documents.jwks)
+  publish('/.well-known/oauth-authorization-server', JWKS_SECONDS_MAX, documents.metadata)
+  publish('/openapi.json', JWKS_SECONDS_MAX, documents.openapi)
+}
+
+function acceptedRequestId(given: string | string[] | undefined, make: () => string): string {
+  return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : make()
+}
+
+function answerUnknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = new Problem(
+    'route-unknown',
+    `nothing is served at ${request.method} ${request.url.slice(0, 200)}`,
+    { next: 'read /openapi.json for what is' },
+  )
+  problem.requestId = request.id
+  return sendProblem(reply, 404, problemDocument(problem, request.url))
+}
+
+/** What Fastify refuses by itself, in the words of the one table. */
+const FASTIFY_REFUSALS: Readonly<Record<string, (message: string) => Problem>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: () =>
+    new Problem('body-too-large', `a request body has at most ${BODY_BYTES_MAX} bytes`),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () =>
+    new Problem('media-type-unsupported', 'send the body as application/json'),
+  FST_ERR_CTP_EMPTY_JSON_BODY: () =>
+    new Problem('request-invalid', 'the body is empty; send a JSON object'),
+  FST_ERR_CTP_INVALID_JSON_BODY: () => new Problem('request-invalid', 'the body is not JSON'),
+}
+
+function answerError(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { onFault }: HttpOptions,
+): FastifyReply {
+  const problem = foreseen(thrown)
+  problem.requestId = request.id
+  if (problem.code === 'internal') onFault(thrown, request.id)
+  if (rowOf(problem.code).status === 401) {
+    void reply.header('www-authenticate', challenge(problem))
+  }
+  return sendProblem(reply, rowOf(problem.code).status, problemDocument(problem, request.url))
+}
+
+function foreseen(thrown: unknown): Problem {
+  const code = (thrown as { code?: unknown } | null)?.code
+  const known = typeof code === 'string' ? FASTIFY_REFUSALS[code] : undefined
+  if (known !== undefined) return known(String(code))
+  const status = (thrown as { statusCode?: unknown } | null)?.statusCode
+  if (status === 400 && !(thrown instanceof Problem)) {
+    return new Problem('request-invalid', 'the request cannot be read')
+  }
+  return toProblem(thrown)
+}
+
+/** RFC 6750 §3: no error code where no credentials were sent. */
+const challenge = (problem: Problem): string =>
+  problem.code === 'token-refused' ? 'Bearer error="invalid_token"' : 'Bearer'
+
+const sendProblem = (reply: FastifyReply, status: number, document: object): FastifyReply =>
+  reply.status(status).type('application/problem+json').send(document)

@@ -1,0 +1,236 @@
+import { listAudit } from '#app/audit.ts'
+import { showAuthority } from '#app/authority.ts'
+import {
+  createClient,
+  deleteClient,
+  disableClient,
+  enableClient,
+  listClients,
+  showClient,
+  updateClient,
+} from '#app/clients.ts'
+import { listCredentials, showCredential } from '#app/credentials.ts'
+import type { Deps } from '#app/deps.ts'
+import { issueTokens } from '#app/issue.ts'
+import { listKeys, rotateKey, showKey } from '#app/keys.ts'
+import { liftRevocation, unblockRevocation } from '#app/lift.ts'
+import { planRevocation } from '#app/revocation-plan.ts'
+import { listRevocations, revoke, showRevocation } from '#app/revoke.ts'
+import { verifyToken } from '#app/verify-token.ts'
+import type { AdminApi } from '#contract/admin-api.ts'
+import type { Input } from '#contract/route.ts'
+import { formatInstant } from '#kernel/instant.ts'
+import { refuse } from '#kernel/problem.ts'
+import type { Operating } from './dispatch.ts'
+import {
+  auditToWire,
+  clientToWire,
+  credentialToWire,
+  instantOf,
+  keyToWire,
+  optionalInstant,
+  pageToWire,
+  planToWire,
+  revocationToWire,
+  selectorFromWire,
+} from './wire.ts'
+
+/** The operations of the contract, each a use case between two translations. */
+export const createOperations = (deps: Deps): Operating => ({
+  ...authorityOperations(deps),
+  ...clientOperations(deps),
+  ...credentialOperations(deps),
+  ...revocationOperations(deps),
+  ...keyOperations(deps),
+  ...auditOperations(deps),
+})
+
+type Some<K extends keyof Operating> = Pick<Operating, K>
+
+const authorityOperations = (deps: Deps): Some<'showAuthority'> => ({
+  async showAuthority() {
+    const { issuer, keyId, position, now } = await showAuthority(deps)
+    const { version, policy } = deps
+    return {
+      issuer,
+      version,
+      keyId,
+      position,
+      now: formatInstant(now),
+      policyVersion: policy.version,
+    }
+  },
+})
+
+const clientOperations = (
+  deps: Deps,
+): Some<
+  | 'createClient'
+  | 'listClients'
+  | 'showClient'
+  | 'updateClient'
+  | 'disableClient'
+  | 'enableClient'
+  | 'deleteClient'
+> => ({
+  async createClient(input, call) {
+    const { client, clientSecret } = await createClient(deps, call, input)
+    const wire = clientToWire(client)
+    return clientSecret === undefined ? { client: wire } : { client: wire, clientSecret }
+  },
+  async listClients({ limit, cursor, ...filter }) {
+    return pageToWire(await listClients(deps, present(filter), { limit, cursor }), clientToWire)
+  },
+  async showClient({ id }) {
+    return clientToWire(await showClient(deps, id))
+  },
+  async updateClient(input, call) {
+    return clientToWire(await updateClient(deps, call, input))
+  },
+  async disableClient({ id }, call) {
+    const { client, ...rest } = await disableClient(deps, call, id)
+    return { client: clientToWire(client), ...rest }
+  },
+  async enableClient({ id }, call) {
+    return { client: clientToWire(await enableClient(deps, call, id)) }
+  },
+  async deleteClient({ id }, call) {
+    const { client, ...rest } = await deleteClient(deps, call, id)
+    return { client: clientToWire(client), ...rest }
+  },
+})
+
+const credentialOperations = (
+  deps: Deps,
+): Some<'issueTokens' | 'listCredentials' | 'showCredential' | 'verifyToken'> => ({
+  async issueTokens(input, call) {
+    const issued = await issueTokens(deps, call, input)
+    return {
+      items: issued.map(({ token, credential, ttlSeconds, clampedFromSeconds }) => ({
+        token,
+        tokenType: 'Bearer' as const,
+        expiresIn: ttlSeconds,
+        ...(clampedFromSeconds === undefined ? {} : { clampedFrom: clampedFromSeconds }),
+        credential: credentialToWire({ credential, state: 'active' }),
+      })),
+    }
+  },
+  async listCredentials(input) {
+    const { limit, cursor, ...filter } = input
+    return pageToWire(
+      await listCredentials(deps, credentialQuery(filter), { limit, cursor }),
+      credentialToWire,
+    )
+  },
+  async showCredential({ id }) {
+    return credentialToWire(await showCredential(deps, id))
+  },
+  async verifyToken(input) {
+    const { claims, ...decision } = await verifyToken(deps, input)
+    return claims === undefined ? decision : { ...decision, claims: { ...claims } }
+  },
+})
+
+function credentialQuery(
+  filter: Omit<Input<AdminApi['listCredentials']>, 'limit' | 'cursor'>,
+): Parameters<typeof listCredentials>[1] {
+  const { tag, issuedAfter, issuedBefore, expiresBefore, ...rest } = filter
+  return present({
+    ...rest,
+    tag: tag === undefined ? undefined : tagOf(tag),
+    issuedAfter: optionalInstant(issuedAfter),
+    issuedBefore: optionalInstant(issuedBefore),
+    expiresBefore: optionalInstant(expiresBefore),
+  })
+}
+
+function tagOf(text: string): { key: string; value: string } {
+  const at = text.indexOf('=')
+  if (at <= 0) refuse('request-invalid', 'a tag is given as key=value')
+  return { key: text.slice(0, at), value: text.slice(at + 1) }
+}
+
+const revocationOperations = (
+  deps: Deps,
+): Some<
+  | 'planRevocation'
+  | 'revoke'
+  | 'listRevocations'
+  | 'showRevocation'
+  | 'liftRevocation'
+  | 'unblockRevocation'
+> => ({
+  async planRevocation(input, call) {
+    return planToWire(await planRevocation(deps, call, requestOf(input)))
+  },
+  async revoke(input, call) {
+    const { revocation, items } = await revoke(deps, call, requestOf(input), input.planHash)
+    const results = items.map((item) => ({ ...item }))
+    return revocation === undefined
+      ? { items: results }
+      : { revocation: revocationToWire(revocation), items: results }
+  },
+  async listRevocations({ limit, cursor, ...filter }) {
+    return pageToWire(
+      await listRevocations(deps, present(filter), { limit, cursor }),
+      revocationToWire,
+    )
+  },
+  async showRevocation({ id }) {
+    return revocationToWire(await showRevocation(deps, id))
+  },
+  async liftRevocation({ id, justification }, call) {
+    const { revocation, alreadyLifted } = await liftRevocation(deps, call, id, justification)
+    return { revocation: revocationToWire(revocation), alreadyLifted }
+  },
+  async unblockRevocation({ id, justification }, call) {
+    const { revocation, alreadyUnblocked } = await unblockRevocation(deps, call, id, justification)
+    return { revocation: revocationToWire(revocation), alreadyUnblocked }
+  },
+})
+
+const requestOf = (input: Input<AdminApi['planRevocation']>): Parameters<typeof revoke>[2] => ({
+  selector: selectorFromWire(input.selector),
+  exceptions: input.exceptions,
+  reason: input.reason,
+  reach: input.reach,
+  graceSeconds: input.graceSeconds,
+  final: input.final,
+  message: input.message,
+  block: input.block,
+  incidentId: input.incidentId,
+  expiresAt: input.expiresAt === undefined ? undefined : instantOf(input.expiresAt),
+})
+
+const keyOperations = (deps: Deps): Some<'listKeys' | 'showKey' | 'rotateKey'> => ({
+  async listKeys({ limit, cursor, purpose, state }) {
+    const filter = present({ purpose, states: state === undefined ? undefined : [state] })
+    return pageToWire(await listKeys(deps, filter, { limit, cursor }), keyToWire)
+  },
+  async showKey({ id }) {
+    return keyToWire(await showKey(deps, id))
+  },
+  async rotateKey({ purpose }, call) {
+    const { key, previous } = await rotateKey(deps, call, purpose)
+    return previous === undefined
+      ? { key: keyToWire(key) }
+      : { key: keyToWire(key), previous: keyToWire(previous) }
+  },
+})
+
+const auditOperations = (deps: Deps): Some<'listAudit'> => ({
+  async listAudit({ limit, cursor, after, before, ...filter }) {
+    const bounds = { after: optionalInstant(after), before: optionalInstant(before) }
+    const page = await listAudit(deps, present({ ...filter, ...bounds }), { limit, cursor })
+    return pageToWire(page, auditToWire)
+  },
+})
+
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** Drops what is undefined: a filter's absent member filters nothing. */
+function present<T extends object>(filter: T): Present<T> {
+  return Object.fromEntries(
+    Object.entries(filter).filter(([, value]) => value !== undefined),
+  ) as Present<T>
+}

@@ -1,0 +1,202 @@
+import type { z } from 'zod'
+import type { KeyView } from '#app/keys.ts'
+import type { CredentialView } from '#app/credentials.ts'
+import type { Plan } from '#app/revocation-plan.ts'
+import type { AuditEntry as AuditEntryWire } from '#contract/admin/audit.ts'
+import type { Client as ClientWire } from '#contract/admin/client.ts'
+import type { Credential as CredentialWire } from '#contract/admin/credential.ts'
+import type { Key as KeyWire } from '#contract/admin/key.ts'
+import type {
+  Exceptions as ExceptionsWire,
+  Plan as PlanWire,
+  Revocation as RevocationWire,
+  Selector as SelectorWire,
+  SelectorInput,
+} from '#contract/admin/revocation.ts'
+import type { AuditEntry } from '#domain/audit/entry.ts'
+import type { Client } from '#domain/client/client.ts'
+import type { Exceptions, Revocation, Selector } from '#domain/revocation/revocation.ts'
+import { stateOf } from '#domain/revocation/revoke.ts'
+import { formatInstant, type Instant, parseInstant } from '#kernel/instant.ts'
+import type { Page } from '#kernel/page.ts'
+import { refuse } from '#kernel/problem.ts'
+
+// The wire shape is not the domain shape: renaming a field inside breaks no client.
+
+type Wire<T extends z.ZodType> = z.output<T>
+
+/** A member that is left out where there is nothing to say. */
+const when = <K extends string, T>(name: K, value: T | undefined): { [P in K]?: T } =>
+  value === undefined ? {} : ({ [name]: value } as { [P in K]?: T })
+
+const time = (at: Instant | undefined): string | undefined =>
+  at === undefined ? undefined : formatInstant(at)
+
+/** Reads a time whose form the contract has checked; the calendar may still not know it. */
+export function instantOf(text: string): Instant {
+  return (
+    parseInstant(text) ??
+    refuse('request-invalid', `${text} is not a time on the calendar`, {
+      next: 'give an RFC 3339 time such as 2026-11-23T19:08:00Z',
+    })
+  )
+}
+
+export const optionalInstant = (text: string | undefined): Instant | undefined =>
+  text === undefined ? undefined : instantOf(text)
+
+export const pageToWire = <T, W>(
+  { items, nextCursor }: Page<T>,
+  toWire: (item: T) => W,
+): { items: W[]; nextCursor: string | null } => ({ items: items.map(toWire), nextCursor })
+
+export const clientToWire = (client: Client): Wire<typeof ClientWire> => ({
+  id: client.id,
+  tier: client.tier,
+  scopes: [...client.scopes],
+  audiences: [...client.audiences],
+  authMethods: [...client.authMethods],
+  keys: client.keys.map(({ id, jwk, createdAt }) => ({
+    id,
+    algorithm: String(jwk['alg'] ?? jwk['crv'] ?? jwk['kty']),
+    createdAt: formatInstant(createdAt),
+  })),
+  state: client.state,
+  tags: { ...client.tags },
+  createdAt: formatInstant(client.createdAt),
+})
+
+export const credentialToWire = ({
+  credential,
+  state,
+  revocationId,
+}: CredentialView): Wire<typeof CredentialWire> => ({
+  id: credential.id,
+  clientId: credential.clientId,
+  subject: credential.subject,
+  scopes: [...credential.scopes],
+  audience: [...credential.audience],
+  issuedAt: formatInstant(credential.issuedAt),
+  expiresAt: formatInstant(credential.expiresAt),
+  keyId: credential.keyId,
+  sessionId: credential.sessionId,
+  ...when('parentId', credential.parentId),
+  state,
+  ...when('revocationId', revocationId),
+  createdBy: credential.createdBy,
+  ...when('justification', credential.justification),
+  tags: { ...credential.tags },
+  ...when('lastSeenAt', time(credential.lastSeenAt)),
+})
+
+export const selectorToWire = (selector: Selector): Wire<typeof SelectorWire> => ({
+  tokens: [...(selector.tokens ?? [])],
+  clients: [...(selector.clients ?? [])],
+  subjects: [...(selector.subjects ?? [])],
+  sessions: [...(selector.sessions ?? [])],
+  scopes: [...(selector.scopes ?? [])],
+  audiences: [...(selector.audiences ?? [])],
+  keys: [...(selector.keys ?? [])],
+  trusts: [...(selector.trusts ?? [])],
+  tags: { ...selector.tags },
+  ...when('issuedAfter', time(selector.issuedAfter)),
+  ...when('issuedBefore', time(selector.issuedBefore)),
+  ...when('all', selector.all),
+})
+
+export const selectorFromWire = (wire: Wire<typeof SelectorInput>): Selector => ({
+  tokens: wire.tokens,
+  clients: wire.clients,
+  subjects: wire.subjects,
+  sessions: wire.sessions,
+  scopes: wire.scopes,
+  audiences: wire.audiences,
+  keys: wire.keys,
+  trusts: wire.trusts,
+  tags: wire.tags,
+  ...when('issuedAfter', optionalInstant(wire.issuedAfter)),
+  ...when('issuedBefore', optionalInstant(wire.issuedBefore)),
+  ...when('all', wire.all),
+})
+
+export const exceptionsToWire = (exceptions: Exceptions): Wire<typeof ExceptionsWire> => ({
+  tokens: [...(exceptions.tokens ?? [])],
+  clients: [...(exceptions.clients ?? [])],
+  subjects: [...(exceptions.subjects ?? [])],
+  sessions: [...(exceptions.sessions ?? [])],
+})
+
+const matchedToWire = ({ credentials, byClient, byScope, byAudience }: Revocation['matched']) => ({
+  credentials,
+  byClient: { ...byClient },
+  byScope: { ...byScope },
+  byAudience: { ...byAudience },
+})
+
+export const revocationToWire = (revocation: Revocation): Wire<typeof RevocationWire> => ({
+  id: revocation.id,
+  position: revocation.position,
+  selector: selectorToWire(revocation.selector),
+  exceptions: exceptionsToWire(revocation.exceptions),
+  cut: revocation.cut,
+  reach: revocation.reach,
+  reason: revocation.reason,
+  ...when('message', revocation.message),
+  graceSeconds: revocation.graceSeconds,
+  blocks: revocation.blocks,
+  final: revocation.final,
+  publishedAt: formatInstant(revocation.publishedAt),
+  ...when('enforcedAt', time(revocation.enforcedAt)),
+  ...when('liftedAt', time(revocation.liftedAt)),
+  ...when('expiresAt', time(revocation.expiresAt)),
+  state: stateOf(revocation),
+  matched: matchedToWire(revocation.matched),
+  actor: revocation.actor,
+  ...when('incidentId', revocation.incidentId),
+})
+
+export const planToWire = (plan: Plan): Wire<typeof PlanWire> => ({
+  hash: plan.hash,
+  position: plan.position,
+  policyVersion: plan.policyVersion,
+  selector: selectorToWire(plan.selector),
+  exceptions: exceptionsToWire(plan.exceptions),
+  reach: plan.reach,
+  reason: plan.reason,
+  ...when('message', plan.message),
+  graceSeconds: plan.graceSeconds,
+  blocks: plan.blocks,
+  final: plan.final,
+  ...when('expiresAt', time(plan.expiresAt)),
+  ...when('incidentId', plan.incidentId),
+  matched: matchedToWire(plan.matched),
+  phrase: plan.phrase,
+  severe: plan.severe,
+  warnings: [...plan.warnings],
+  items: plan.items.map((item) => ({ ...item })),
+})
+
+export const keyToWire = ({ key, liveCredentials }: KeyView): Wire<typeof KeyWire> => ({
+  id: key.id,
+  purpose: key.purpose,
+  algorithm: key.algorithm,
+  state: key.state,
+  createdAt: formatInstant(key.createdAt),
+  ...when('activateAfter', time(key.activateAfter)),
+  ...when('retireAfter', time(key.retireAfter)),
+  liveCredentials,
+})
+
+export const auditToWire = (entry: AuditEntry): Wire<typeof AuditEntryWire> => ({
+  id: entry.id,
+  at: formatInstant(entry.at),
+  actor: entry.actor,
+  action: entry.action,
+  target: entry.target,
+  outcome: entry.outcome,
+  requestId: entry.requestId,
+  origin: { ...entry.origin },
+  ...when('justification', entry.justification),
+  ...when('policyVersion', entry.policyVersion),
+  detail: { ...entry.detail },
+})

@@ -1,0 +1,124 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  scryptSync,
+  sign,
+  verify,
+} from 'node:crypto'
+import type { KeyAlgorithm } from '#domain/keys/key.ts'
+import { refuse } from '#kernel/problem.ts'
+import type { GeneratedKey, PublicJwk, Signer } from './port.ts'
+
+/** The key-encryption key's length, bytes: AES-256. */
+export const KEY_ENCRYPTION_KEY_BYTES = 32
+
+const SEAL_VERSION = 1
+const IV_BYTES = 12
+const TAG_BYTES = 16
+const P256_SIGNATURE_BYTES = 64
+/** N = 2¹⁵, r = 8, p = 1: about 35 ms, which only an imported secret is worth. */
+const SCRYPT = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
+
+/**
+ * The signer on `node:crypto`. The key-encryption key is asked for only when a private key is made
+ * or opened, so that commands which do neither run without it.
+ */
+export function createNodeSigner(keyEncryptionKey: () => Uint8Array): Signer {
+  const opened = new Map<string, KeyObject>()
+  const publicKeys = new WeakMap<PublicJwk, KeyObject | null>()
+
+  const privateKey = (keyId: string, sealed: Uint8Array): KeyObject => {
+    const known = opened.get(keyId)
+    if (known !== undefined) return known
+    const key = unseal(keyEncryptionKey(), keyId, sealed)
+    opened.set(keyId, key)
+    return key
+  }
+  const publicKey = (jwk: PublicJwk): KeyObject | null => {
+    const known = publicKeys.get(jwk)
+    if (known !== undefined) return known
+    const key = importPublic(jwk)
+    publicKeys.set(jwk, key)
+    return key
+  }
+
+  return {
+    generate: (algorithm, keyId) => generate(keyEncryptionKey(), algorithm, keyId),
+    sign: (keyId, sealed, message) =>
+      sign('sha256', message, { key: privateKey(keyId, sealed), dsaEncoding: 'ieee-p1363' }),
+    verify(jwk, message, signature) {
+      const key = publicKey(jwk)
+      if (key === null || signature.length !== P256_SIGNATURE_BYTES) return false
+      return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
+    },
+    hashSecret: (secret) =>
+      createHmac('sha256', derived(keyEncryptionKey(), 'credctl client secrets'))
+        .update(secret)
+        .digest(),
+    hashImportedSecret: (secret, salt) => scryptSync(secret, salt, 32, SCRYPT),
+  }
+}
+
+function generate(master: Uint8Array, algorithm: KeyAlgorithm, keyId: string): GeneratedKey {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { kty = '', crv = '', x = '', y = '' } = publicKey.export({ format: 'jwk' })
+  return {
+    publicJwk: { kty, crv, x, y, alg: algorithm, use: 'sig', kid: keyId },
+    sealed: seal(master, keyId, privateKey),
+  }
+}
+
+/** AES-256-GCM, with the key's name as associated data: a sealed key cannot be passed for another. */
+function seal(master: Uint8Array, keyId: string, key: KeyObject): Uint8Array {
+  const iv = randomBytes(IV_BYTES)
+  const cipher = createCipheriv('aes-256-gcm', derived(master, 'credctl signing keys'), iv)
+  cipher.setAAD(Buffer.from(keyId))
+  const plain = key.export({ format: 'der', type: 'pkcs8' })
+  const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
+  plain.fill(0)
+  return Buffer.concat([Buffer.from([SEAL_VERSION]), iv, cipher.getAuthTag(), sealed])
+}
+
+function unseal(master: Uint8Array, keyId: string, sealed: Uint8Array): KeyObject {
+  const iv = sealed.subarray(1, 1 + IV_BYTES)
+  const tag = sealed.subarray(1 + IV_BYTES, 1 + IV_BYTES + TAG_BYTES)
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', derived(master, 'credctl signing keys'), iv, {
+      authTagLength: TAG_BYTES,
+    })
+    decipher.setAAD(Buffer.from(keyId))
+    decipher.setAuthTag(tag)
+    const plain = Buffer.concat([
+      decipher.update(sealed.subarray(1 + IV_BYTES + TAG_BYTES)),
+      decipher.final(),
+    ])
+    const key = createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' })
+    plain.fill(0)
+    return key
+  } catch {
+    return refuse('key-locked', `the key-encryption key does not open signing key ${keyId}`, {
+      next: 'bring back the key-encryption key that belongs to this database, or restore a backup of both',
+      facts: { keyId },
+    })
+  }
+}
+
+const derived = (master: Uint8Array, purpose: string): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', master, new Uint8Array(0), purpose, KEY_ENCRYPTION_KEY_BYTES))
+
+/** Only P-256 keys for signatures pass; a key of another kind verifies nothing. */
+function importPublic(jwk: PublicJwk): KeyObject | null {
+  if (jwk['kty'] !== 'EC' || jwk['crv'] !== 'P-256') return null
+  try {
+    return createPublicKey({ key: { ...jwk }, format: 'jwk' })
+  } catch {
+    return null
+  }
+}
