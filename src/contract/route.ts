@@ -23,7 +23,10 @@ export interface Route<Params, Query, Body, Reply> {
 // oxlint-disable-next-line typescript/no-explicit-any -- the one place where routes of all shapes meet
 export type AnyRoute = Route<any, any, any, any>
 export type Api = Readonly<Record<string, AnyRoute>>
-export type Input<R> = R extends Route<infer P, infer Q, infer B, infer _> ? P & Q & B : never
+export type Input<R> =
+  R extends Route<infer P, infer Q, infer B, infer _> ? Fields<P> & Fields<Q> & Fields<B> : never
+/** An empty strict object is `Record<string, never>`, which would forbid every field beside it. */
+type Fields<T> = string extends keyof T ? unknown : T
 export type Reply<R> = R extends Route<infer _, infer __, infer ___, infer Y> ? Y : never
 
 /** The API as functions: what a client holds, and (with a caller in front) what a server provides. */

@@ -1,0 +1,186 @@
+import type { Admin } from '#contract/admin-api.ts'
+import type { Clock } from '#kernel/clock.ts'
+import type { Settings } from './settings.ts'
+import type { View } from './view.ts'
+
+/**
+ * What the composition root gives the command line: inert values and lazy functions. Making one
+ * touches no disk, no network and no terminal, so help and man pages need no authority.
+ */
+export interface World {
+  readonly version: string
+  readonly io: Io
+  /** The process's environment, as it is. */
+  readonly env: Environment
+  readonly clock: Clock
+  /** Loads inquirer when the first question is asked. */
+  readonly prompt: Prompt
+  readonly files: Files
+  readonly contexts: Contexts
+  readonly children: Children
+  /** The admin API of a target. Refusals: `authority-missing`, `authority-unreachable`. */
+  readonly connect: (target: Target) => Promise<Admin>
+  /** What only the machine that holds the data folder can do. */
+  readonly local: (target: Target) => Promise<Local>
+}
+
+/** What a command may reach for: the world, with the global flags applied. */
+export interface Kit extends Omit<World, 'connect' | 'local'> {
+  readonly settings: Settings
+  readonly admin: () => Promise<Admin>
+  readonly local: () => Promise<Local>
+  /** Colours for each stream; plain functions where that stream takes none. */
+  readonly style: { readonly out: () => Promise<Style>; readonly err: () => Promise<Style> }
+  /** Whether a question may be asked: a terminal on stdin and stderr, and no `--no-input`. */
+  readonly isInteractive: boolean
+  /** One line on stderr, whatever the format: something the user did not ask for has happened. */
+  readonly warn: (text: string) => void
+  /** One line on stderr for people: what to run next. Not said under `-q` and the JSON formats. */
+  readonly hint: (text: string) => void
+  /** Prints a view now, in the format asked for; what `run` returns is printed after it. */
+  readonly show: (view: View) => Promise<void>
+  /** A line on a terminal's stderr that is replaced as work goes on; silent elsewhere. */
+  readonly progress: (title: string) => Progress
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface Io {
+  readonly isInTty: boolean
+  readonly isOutTty: boolean
+  readonly isErrTty: boolean
+  /** Width of the terminal that stdout is; `undefined` in a pipe, where nothing is cut. */
+  readonly columns: number | undefined
+  /** Writes text as it is, and resolves when more may be written. Rejects with `OutputClosed`. */
+  out(text: string): Promise<void>
+  /** Writes text as it is. A closed stderr is nobody's problem. */
+  err(text: string): void
+  /** All of stdin, as UTF-8. */
+  readStdin(): Promise<string>
+  /** Stdin line by line, without the line ends. */
+  readLines(): AsyncIterable<string>
+  /** While a listener is on, Ctrl-C calls it instead of ending the process; returns how to leave. */
+  onInterrupt(listener: () => void): () => void
+}
+
+/** The reader of stdout has gone: the command ends quietly, with status 0. */
+export class OutputClosed extends Error {
+  override readonly name = 'OutputClosed'
+}
+
+export interface Choice<T extends string> {
+  readonly value: T
+  readonly name?: string
+  readonly about?: string
+}
+
+/** Questions, on stderr. Each rejects with the problem `interrupted` when Ctrl-C answers it. */
+export interface Prompt {
+  confirm(question: { readonly message: string; readonly initial?: boolean }): Promise<boolean>
+  input(question: {
+    readonly message: string
+    readonly initial?: string
+    /** `undefined` accepts; a text says what is wrong, and the question is asked again. */
+    readonly validate?: (answer: string) => string | undefined
+  }): Promise<string>
+  password(question: { readonly message: string }): Promise<string>
+  select<T extends string>(question: {
+    readonly message: string
+    readonly choices: readonly Choice<T>[]
+  }): Promise<T>
+  checkbox<T extends string>(question: {
+    readonly message: string
+    readonly choices: readonly Choice<T>[]
+    readonly required?: boolean
+  }): Promise<readonly T[]>
+}
+
+/** Refusals of all: `request-invalid`, naming the path and what the system said. */
+export interface Files {
+  readText(path: string): Promise<string>
+  /** Writes a new file that only its owner can read (mode 0600); never over an existing one. */
+  writePrivate(path: string, text: string): Promise<void>
+}
+
+/** Which authority is meant: a folder on this machine, or a server. */
+export type Target =
+  | { readonly kind: 'embedded'; readonly dataDir?: string | undefined }
+  | {
+      readonly kind: 'remote'
+      readonly server: string
+      readonly caCert?: string | undefined
+      readonly context?: string | undefined
+    }
+
+/** A named target. It holds no secret. */
+export interface Context {
+  readonly name: string
+  readonly server?: string | undefined
+  readonly dataDir?: string | undefined
+  readonly caCert?: string | undefined
+}
+
+/** Contexts on disk, read when first asked for. Refusal: `configuration-invalid`. */
+export interface Contexts {
+  list(): Promise<readonly Context[]>
+  /** The name of the context in use, if one is. */
+  current(): Promise<string | undefined>
+  /** Refusal: `context-exists`. */
+  add(context: Context): Promise<void>
+  /** Refusal: `context-unknown`. */
+  use(name: string): Promise<void>
+  /** Refusal: `context-unknown`. */
+  remove(name: string): Promise<void>
+}
+
+export interface Local {
+  readonly dataDir: string
+  /** Refusal: `authority-exists`. */
+  init(options: { readonly issuer?: string | undefined }): Promise<{
+    readonly issuer: string
+    readonly dataDir: string
+    readonly keyId: string
+  }>
+  /** Serves until the process is told to stop. Refusals: `listen-refused`, `authority-serving`. */
+  serve(options: ServeOptions, onReady: (ready: Serving) => Promise<void>): Promise<void>
+}
+
+export interface ServeOptions {
+  readonly listen?: string | undefined
+  readonly tlsCert?: string | undefined
+  readonly tlsKey?: string | undefined
+  readonly behindProxy: boolean
+}
+
+export interface Serving {
+  readonly url: string
+  readonly issuer: string
+  readonly pid: number
+}
+
+export interface Children {
+  /** Runs a child with our streams; forwards signals; answers with its exit status (128 + signal). */
+  run(child: {
+    readonly command: string
+    readonly args: readonly string[]
+    /** The child's whole environment. */
+    readonly env: Environment
+  }): Promise<number>
+}
+
+export type Paint = (text: string) => string
+export interface Style {
+  readonly bold: Paint
+  readonly dim: Paint
+  readonly red: Paint
+  readonly green: Paint
+  readonly yellow: Paint
+  readonly cyan: Paint
+}
+
+export interface Progress {
+  /** `done` of `total`, or only what is going on now. */
+  update(state: { readonly done?: number; readonly total?: number; readonly note?: string }): void
+  /** Removes the line. */
+  stop(): void
+}

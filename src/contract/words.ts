@@ -1,0 +1,8 @@
+/**
+ * The closed lists of words that cross a wire, without zod: the command line offers and completes
+ * them, and its start-up must not pay for schemas that it never runs.
+ */
+export { authMethods, clientStates, tiers } from '#domain/client/client.ts'
+export { credentialStates } from '#domain/credential/credential.ts'
+export { keyPurposes, keyStates } from '#domain/keys/key.ts'
+export { reaches, reasons, revocationStates } from '#domain/revocation/revocation.ts'
