@@ -2,10 +2,7 @@ import { type Instant, instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Key, KeyState } from './key.ts'
 
-/**
- * What a key may become. It never goes back to signing, and a revoked one never becomes anything:
- * whoever has it could sign again.
- */
+/** What a key may become. A revoked one becomes nothing: whoever has it could sign again. */
 const successors: Readonly<Record<KeyState, readonly KeyState[]>> = {
   prepared: ['active', 'retired', 'revoked'],
   active: ['retiring', 'revoked'],
@@ -83,8 +80,8 @@ export const dueRetirements = (keys: readonly Key[], now: Instant): Key[] =>
   )
 
 /**
- * Retires a key. Should a live token need it still, which the rotation's arithmetic excludes, the
- * key stays and its time is put off: `policy-denied` would leave nobody a way to go on.
+ * Retires a key whose time has come. Should a live token need it all the same, because a mint took
+ * longer than the rotation reckoned with, the key stays and its time is put off.
  */
 export function decideRetirement(
   key: Key,
@@ -97,18 +94,24 @@ export function decideRetirement(
   return become(key, 'retired')
 }
 
+export interface KeyRevocation {
+  readonly revoked: Key
+  /** The key that signs from now on, where the revoked one did. */
+  readonly key?: Key
+}
+
 /**
  * Revokes a key for good. An active one is replaced in the same moment, so `next` must be there:
  * an authority without a key could not even answer that it has been robbed.
  */
-export function decideKeyRevocation(key: Key, next: Key | undefined): Rotation | { previous: Key } {
-  if (key.state === 'revoked') return { previous: key }
-  const previous = without(become(key, 'revoked'), 'retireAfter')
-  if (key.state !== 'active') return { previous }
+export function decideKeyRevocation(key: Key, next: Key | undefined): KeyRevocation {
+  if (key.state === 'revoked') return { revoked: key }
+  const revoked = without(become(key, 'revoked'), 'retireAfter')
+  if (key.state !== 'active') return { revoked }
   if (next === undefined || next.purpose !== key.purpose || next.id === key.id) {
     return refuse('internal', `active key ${key.id} is revoked, and no key takes its place`)
   }
-  return { previous, key: without(become(next, 'active'), 'activateAfter') }
+  return { revoked, key: without(become(next, 'active'), 'activateAfter') }
 }
 
 function without(key: Key, field: 'activateAfter' | 'retireAfter'): Key {

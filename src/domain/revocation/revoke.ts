@@ -176,6 +176,7 @@ export interface Publication {
   /** Authority time of that entry. */
   readonly publishedAt: Instant
   readonly actor: string
+  readonly recordSalt: string
   readonly matched: Matched
   /** The exact list, where the selector stands for one. */
   readonly resolved?: Selector | undefined

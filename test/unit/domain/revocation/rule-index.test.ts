@@ -1,0 +1,156 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Revocation } from '#domain/revocation/revocation.ts'
+import { decideUnblock } from '#domain/revocation/revoke.ts'
+import { hits, type Revocable, ruleOf, rulesOf } from '#domain/revocation/rule.ts'
+import { candidateValues, RuleIndex } from '#domain/revocation/rule-index.ts'
+import { blocksIssuing, type RuleVerdict, verdict } from '#domain/revocation/verdict.ts'
+import { opinion } from './oracle.ts'
+import {
+  anyNow,
+  anyRevocations,
+  anyToken,
+  at,
+  POSITIONS,
+  revocation,
+  second,
+  token,
+} from './worlds.ts'
+
+const plainly = (found: RuleVerdict) =>
+  found.kind === 'clear' ? found : { ...found, by: found.by.id }
+
+function indexOf(revocations: readonly Revocation[]): RuleIndex {
+  const index = new RuleIndex()
+  for (const rule of rulesOf(revocations)) index.add(rule)
+  return index
+}
+
+/** What happens to the revocations, one after the other: each number picks one. */
+const anyStory = fc.array(
+  fc.record({ step: fc.constantFrom('add', 'add', 'lift', 'unblock'), pick: fc.nat(7) }),
+  { maxLength: 20 },
+)
+
+describe('RuleIndex', () => {
+  it('gives the verdict over all live rules, after any additions, lifts and ends of blocks', () => {
+    const seen: Record<string, number> = {}
+    fc.assert(
+      fc.property(
+        anyRevocations,
+        anyStory,
+        fc.array(anyToken, { minLength: 1, maxLength: 4 }),
+        anyNow,
+        (revocations, story, tokens, now) => {
+          const index = new RuleIndex()
+          const live = new Map<string, Revocation>()
+          for (const { step, pick } of story) {
+            const one = revocations[pick % revocations.length] as Revocation
+            if (step === 'add' && !live.has(one.id)) {
+              index.add(ruleOf(one))
+              live.set(one.id, one)
+            }
+            if (step === 'lift') {
+              index.remove(one.id)
+              live.delete(one.id)
+            }
+            const current = live.get(one.id)
+            if (step === 'unblock' && current !== undefined) {
+              const ended = decideUnblock(current, at(POSITIONS + pick)).revocation
+              index.replace(ruleOf(ended))
+              live.set(one.id, ended)
+            }
+            expect(index.size).toBe(live.size)
+            for (const about of tokens) {
+              const expected = opinion(about, [...live.values()], now)
+              expect(plainly(index.verdict(about, now))).toEqual(expected)
+              seen[expected.kind] = (seen[expected.kind] ?? 0) + 1
+            }
+          }
+        },
+      ),
+      { numRuns: 1500, seed: 1 },
+    )
+    for (const kind of ['clear', 'grace', 'revoked']) expect(seen[kind]).toBeGreaterThan(100)
+  })
+
+  it('finds every rule that hits a token among its candidates', () => {
+    fc.assert(
+      fc.property(anyToken, anyRevocations, anyNow, (about, revocations, now) => {
+        const index = indexOf(revocations)
+        const candidates = index.candidates(about)
+        const hitting = rulesOf(revocations).filter((rule) => hits(rule, about))
+        const found = new Set([...candidates].map(({ id }) => id))
+        for (const rule of hitting) expect(found.has(rule.id)).toBe(true)
+        expect(verdict(about, candidates, now)).toEqual(index.verdict(about, now))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('finds the block that a scan finds', () => {
+    fc.assert(
+      fc.property(anyToken, anyRevocations, (about, revocations) => {
+        expect(indexOf(revocations).blocksIssuing(about)).toEqual(
+          blocksIssuing(about, rulesOf(revocations)),
+        )
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('visits only the rules filed under a value of the token', () => {
+    const others = Array.from({ length: 500 }, (_, i) =>
+      revocation({ id: `rev_x${i}`, selector: { clients: ['deploy'], tokens: [`cred_x${i}`] } }),
+    )
+    const own = revocation({ selector: { clients: ['deploy'], subjects: ['ann'] } })
+    expect([...indexOf([...others, own]).candidates(token())].map(({ id }) => id)).toEqual([
+      'rev_5',
+    ])
+  })
+
+  it('keeps what one value folded apart: a lift gives back what lay beneath', () => {
+    const cut = (sequence: number) =>
+      revocation({
+        id: `rev_${sequence}`,
+        position: at(sequence),
+        cut: at(sequence),
+        selector: { clients: ['deploy'] },
+      })
+    const index = indexOf([cut(9), cut(3), cut(6)])
+    const by = (about: Revocable) => plainly(index.verdict(about, second(9)))
+    expect(by(token({ rootSeq: at(2) }))).toEqual({ kind: 'revoked', by: 'rev_3' })
+    expect(by(token({ rootSeq: at(8) }))).toEqual({ kind: 'revoked', by: 'rev_9' })
+    index.remove('rev_9')
+    expect(by(token({ rootSeq: at(8) }))).toEqual({ kind: 'clear' })
+    expect(by(token({ rootSeq: at(5) }))).toEqual({ kind: 'revoked', by: 'rev_6' })
+    index.remove('rev_6')
+    index.remove('rev_3')
+    expect(by(token({ rootSeq: at(2) }))).toEqual({ kind: 'clear' })
+    expect(index.size).toBe(0)
+  })
+
+  it('refuses the same revocation twice, and removes an unknown one without effect', () => {
+    const index = indexOf([revocation({ selector: { all: true } })])
+    expect(() => index.add(ruleOf(revocation({ selector: { all: true } })))).toThrow(/already/)
+    expect(index.remove('rev_unknown')).toBe(false)
+  })
+})
+
+describe('candidateValues', () => {
+  it('names every value of a token, and every pattern above its scopes once', () => {
+    expect(
+      candidateValues(token({ scopes: ['deploy:prod', 'deploy:test'], trustId: 'ci' })),
+    ).toEqual({
+      tokens: ['cred_a'],
+      clients: ['deploy'],
+      subjects: ['ann'],
+      sessions: ['sess_a'],
+      scopes: ['deploy:prod', '*', 'deploy:*', 'deploy:test'],
+      audiences: ['https://a'],
+      keys: ['key_a'],
+      trusts: ['ci'],
+    })
+    expect(candidateValues(token()).trusts).toEqual([])
+  })
+})
