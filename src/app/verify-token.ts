@@ -187,7 +187,8 @@ function addressed(finding: Finding, { audience, scopes }: VerifyRequest): Findi
   if (audience !== undefined && !audienceOf(claims).includes(audience)) {
     return { ...invalid(`it is not meant for audience ${audience}`), claims }
   }
-  const held = String(claims['scope'] ?? '').split(' ')
+  const { scope = '' } = claims
+  const held = typeof scope === 'string' ? scope.split(' ') : []
   const missing = scopes.filter((wanted) => !held.some((scope) => matchesPattern(wanted, scope)))
   if (missing.length === 0) return finding
   return {

@@ -29,15 +29,19 @@ function split(
   const rest: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(input)) {
     if (value === undefined) continue
-    if (route.path.includes(`:${name}`)) params[name] = String(value)
+    if (route.path.includes(`:${name}`)) params[name] = asText(value)
     else rest[name] = value
   }
   if (route.method === 'POST' || route.method === 'PATCH') return { params, query: {}, body: rest }
   const query = Object.fromEntries(
-    Object.entries(rest).map(([name, value]) => [name, String(value)]),
+    Object.entries(rest).map(([name, value]) => [name, asText(value)]),
   )
   return { params, query, body: {} }
 }
+
+/** Paths and queries carry texts; what is no text or number there is a fault of ours. */
+const asText = (value: unknown): string =>
+  typeof value === 'string' ? value : JSON.stringify(value)
 
 /** The refusal as it was thrown, with its request id, so that both ends name the same event. */
 function revive(document: ProblemDocument): Problem {

@@ -1,0 +1,150 @@
+import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import type { Caller } from '#app/deps.ts'
+import type { Local, Target } from '#cli/kit.ts'
+import { connect } from '#client/connect.ts'
+import { type Admin, adminApi } from '#contract/admin-api.ts'
+import type { Transport } from '#contract/transport.ts'
+import { newId } from '#kernel/identifier.ts'
+import { refuse } from '#kernel/problem.ts'
+import { createAuthority, embeddedTransport, openAuthority, refuseMissing } from './authority.ts'
+import { httpTransport } from './http-transport.ts'
+import { ISSUER_DEFAULT, issuerOf } from './issuer.ts'
+import { authorityFiles, dataDirectory, type Environment } from './paths.ts'
+import { socketAnswers } from './socket.ts'
+import { systemClock, systemEntropy } from './system.ts'
+import { VERSION } from './version.ts'
+
+/** What has to be given back when the command is over. */
+export type Dispose = (close: () => Promise<void>) => void
+
+/** The administrator of the machine: whoever may open the data folder. */
+export function localCaller(): Caller {
+  return {
+    actor: `local:${userName()}`,
+    scopes: 'all',
+    origin: { transport: 'embedded' },
+  }
+}
+
+/** A container may run as a user that no password file knows. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid-${process.getuid?.() ?? 'unknown'}`
+  }
+}
+
+const newRequestId = (): string => newId('req', systemClock.now(), systemEntropy)
+
+export async function connectTo(
+  target: Target,
+  env: Environment,
+  { onDispose, warn }: { onDispose: Dispose; warn: (line: string) => void },
+): Promise<Admin> {
+  const transport =
+    target.kind === 'remote'
+      ? remoteTransport(target, env, warn)
+      : await localTransport(dataDirectory(env, target.dataDir), env, onDispose)
+  return connect(adminApi, transport, newRequestId)
+}
+
+function remoteTransport(
+  { server, caCert }: Extract<Target, { kind: 'remote' }>,
+  env: Environment,
+  warn: (line: string) => void,
+): Transport {
+  const url = URL.parse(server)
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    return refuse('usage-invalid', '--server takes an http or https URL', {
+      next: 'for example --server https://auth.example.com',
+    })
+  }
+  if (url.username !== '' || url.password !== '') {
+    return refuse('usage-invalid', '--server must not hold a user or password', {
+      next: 'set CREDCTL_TOKEN to a token of the authority',
+    })
+  }
+  const token = env['CREDCTL_TOKEN']
+  const isGiven = token !== undefined && token !== ''
+  if (isGiven && url.protocol === 'http:' && !/^(?:127\.|\[::1\]|localhost$)/.test(url.hostname)) {
+    warn('your token crosses the network in the clear: the server URL is not https')
+  }
+  return httpTransport({
+    url: server,
+    userAgent: `credctl/${VERSION}`,
+    ...(isGiven ? { token } : {}),
+    ...(caCert === undefined ? {} : { caCertFile: caCert }),
+  })
+}
+
+/** Through `serve.sock` where somebody serves, else straight to the database. */
+async function localTransport(
+  directory: string,
+  env: Environment,
+  onDispose: Dispose,
+): Promise<Transport> {
+  const files = authorityFiles(directory)
+  if (!existsSync(files.database)) refuseMissing(directory)
+  if (existsSync(files.socket) && (await socketAnswers(files.socket))) {
+    return httpTransport({
+      url: 'http://localhost',
+      socketPath: files.socket,
+      userAgent: `credctl/${VERSION}`,
+    })
+  }
+  const authority = openAuthority(directory, env, (fault, where) => {
+    if (env['CREDCTL_DEBUG']) process.stderr.write(`fault in ${where}: ${describe(fault)}\n`)
+  })
+  onDispose(() => authority.close())
+  return embeddedTransport(authority.dispatch, localCaller())
+}
+
+export const describe = (fault: unknown): string =>
+  fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)
+
+/** What only the machine that holds the data folder can do. */
+export function localOf(target: Target, env: Environment, warn: (line: string) => void): Local {
+  if (target.kind === 'remote') {
+    return refuse(
+      'usage-invalid',
+      'this works on the machine of the authority, not over --server',
+      {
+        next: 'run it there, or leave out --server and the context',
+      },
+    )
+  }
+  const dataDir = dataDirectory(env, target.dataDir)
+  return {
+    dataDir,
+    init: ({ issuer }) =>
+      createAuthority(dataDir, issuerOf(issuer ?? ISSUER_DEFAULT), env, localCaller()),
+    async serve({ listen, tlsCert, tlsKey, behindProxy }, onReady) {
+      const { startServer } = await import('./server.ts')
+      const onFault = (fault: unknown, where: string): void => {
+        process.stderr.write(`fault in ${where}: ${describe(fault)}\n`)
+      }
+      const authority = openAuthority(dataDir, env, onFault)
+      const stopped = signalled()
+      const running = await startServer(
+        authority,
+        {
+          behindProxy,
+          ...(listen === undefined ? {} : { listen }),
+          ...(tlsCert === undefined ? {} : { tlsCertFile: tlsCert }),
+          ...(tlsKey === undefined ? {} : { tlsKeyFile: tlsKey }),
+        },
+        { local: localCaller(), onFault, warn },
+      )
+      await onReady(running.serving)
+      await stopped
+      await running.stop()
+    },
+  }
+}
+
+const signalled = (): Promise<void> =>
+  new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+  })

@@ -1,0 +1,53 @@
+import { main } from '#cli/main.ts'
+import type { Prompt, World } from '#cli/kit.ts'
+import { storedContexts } from './contexts.ts'
+import { systemFiles } from './files.ts'
+import { processIo } from './io.ts'
+import { configDirectory } from './paths.ts'
+import { systemClock } from './system.ts'
+import { VERSION } from './version.ts'
+
+type Close = () => Promise<void>
+
+/** Wires the real world, runs the command line in it, and gives back what was opened. */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  const open: Close[] = []
+  try {
+    return await main(
+      argv,
+      realWorld((close) => open.push(close)),
+    )
+  } finally {
+    for (const close of open) await close()
+  }
+}
+
+function realWorld(onDispose: (close: Close) => void): World {
+  const { env } = process
+  const io = processIo()
+  const warn = (line: string): void => io.err(`warning: ${line}\n`)
+  return {
+    version: VERSION,
+    io,
+    env,
+    clock: systemClock,
+    prompt: lazyPrompt,
+    files: systemFiles,
+    contexts: storedContexts(configDirectory(env)),
+    children: {
+      run: async (child) => (await import('./children.ts')).systemChildren.run(child),
+    },
+    connect: async (target) =>
+      (await import('./connect.ts')).connectTo(target, env, { onDispose, warn }),
+    local: async (target) => (await import('./connect.ts')).localOf(target, env, warn),
+  }
+}
+
+/** inquirer is loaded with the first question. */
+const lazyPrompt: Prompt = {
+  confirm: async (question) => (await import('./prompt.ts')).terminalPrompt.confirm(question),
+  input: async (question) => (await import('./prompt.ts')).terminalPrompt.input(question),
+  password: async (question) => (await import('./prompt.ts')).terminalPrompt.password(question),
+  select: async (question) => (await import('./prompt.ts')).terminalPrompt.select(question),
+  checkbox: async (question) => (await import('./prompt.ts')).terminalPrompt.checkbox(question),
+}
