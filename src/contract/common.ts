@@ -48,7 +48,7 @@ export const NoBody = z.strictObject({})
 export const IdParams = z.strictObject({ id: Id })
 
 export const PageQuery = {
-  limit: z.coerce.number().int().min(1).max(PAGE_SIZE_MAX).default(PAGE_SIZE_DEFAULT),
+  limit: z.coerce.number<number>().int().min(1).max(PAGE_SIZE_MAX).default(PAGE_SIZE_DEFAULT),
   cursor: z.string().max(512).optional(),
 }
 export const pageOf = <T extends z.ZodType>(item: T) =>

@@ -6,32 +6,43 @@ import type { WireProblem } from '#kernel/problem.ts'
  * One operation of the admin API, stated once: the server serves it, the client calls it, the
  * OpenAPI document is derived from it.
  */
-export interface Route<Params, Query, Body, Reply> {
+export interface Route<Params, Query, Body, Reply, QueryGiven = Query, BodyGiven = Body> {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: `/v1/${string}`
   readonly summary: string
   /** What a caller's token must carry. */
   readonly scope: AdminScope
   readonly params: z.ZodType<Params>
-  readonly query: z.ZodType<Query>
-  readonly body: z.ZodType<Body>
+  readonly query: z.ZodType<Query, QueryGiven>
+  readonly body: z.ZodType<Body, BodyGiven>
   readonly reply: z.ZodType<Reply>
   /** Every refusal it may answer beside those that any route may. */
   readonly refuses: readonly WireProblem[]
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- the one place where routes of all shapes meet
-export type AnyRoute = Route<any, any, any, any>
+export type AnyRoute = Route<any, any, any, any, any, any>
 export type Api = Readonly<Record<string, AnyRoute>>
+/** What an operation is handed: parsed, with every default filled in. */
 export type Input<R> =
-  R extends Route<infer P, infer Q, infer B, infer _> ? Fields<P> & Fields<Q> & Fields<B> : never
+  R extends Route<infer P, infer Q, infer B, infer _, infer __, infer ___>
+    ? Fields<P> & Fields<Q> & Fields<B>
+    : never
+/** What a caller gives: what has a default may be left out. */
+export type Given<R> =
+  R extends Route<infer P, infer _, infer __, infer ___, infer Q, infer B>
+    ? Fields<P> & Fields<Q> & Fields<B>
+    : never
 /** An empty strict object is `Record<string, never>`, which would forbid every field beside it. */
 type Fields<T> = string extends keyof T ? unknown : T
-export type Reply<R> = R extends Route<infer _, infer __, infer ___, infer Y> ? Y : never
+export type Reply<R> =
+  R extends Route<infer _, infer __, infer ___, infer Y, infer ____, infer _____> ? Y : never
 
-/** The API as functions: what a client holds, and (with a caller in front) what a server provides. */
+/** The API as functions: what a client holds. */
 export type Operations<A extends Api> = {
-  readonly [K in keyof A]: (input: Input<A[K]>) => Promise<Reply<A[K]>>
+  readonly [K in keyof A]: (input: Given<A[K]>) => Promise<Reply<A[K]>>
 }
 
-export const route = <P, Q, B, Y>(spec: Route<P, Q, B, Y>): Route<P, Q, B, Y> => spec
+export const route = <P, Q, B, Y, QG, BG>(
+  spec: Route<P, Q, B, Y, QG, BG>,
+): Route<P, Q, B, Y, QG, BG> => spec
