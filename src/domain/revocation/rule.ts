@@ -49,7 +49,10 @@ export interface Rule {
   /** Infinity where there is none: all that matches is hit. */
   readonly cut: number
   readonly reach: Reach
-  /** Until then, exclusively, a resource server accepts what it hits; `publishedAt` without grace. */
+  /**
+   * Until then, exclusively, a resource server accepts what it hits. Without grace it is -Infinity and
+   * not `publishedAt`: whoever's clock lags behind the authority's must not take the lag for grace.
+   */
   readonly graceEndsAt: Instant
   readonly graceSeconds: number
   readonly blocks: boolean
@@ -118,7 +121,7 @@ export function ruleOf(revocation: RuleSource): Rule {
     position: revocation.position,
     cut: revocation.cut ?? Infinity,
     reach: revocation.reach,
-    graceEndsAt: instant(revocation.publishedAt + revocation.graceSeconds * 1000),
+    graceEndsAt: graceEnd(revocation),
     graceSeconds: revocation.graceSeconds,
     blocks: revocation.blocks,
     suspends: revocation.suspends,
@@ -142,6 +145,9 @@ export function ruleOf(revocation: RuleSource): Rule {
     spares: Object.values(exceptions).some((values) => 0 < (values as readonly string[]).length),
   }
 }
+
+const graceEnd = ({ publishedAt, graceSeconds }: RuleSource): Instant =>
+  instant(0 < graceSeconds ? publishedAt + graceSeconds * 1000 : -Infinity)
 
 const ordered = (values: Values): Values =>
   values === undefined || values.length === 0 ? undefined : sortedSet(values)

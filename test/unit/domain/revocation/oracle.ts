@@ -17,7 +17,8 @@ export function opinion(
   now: Instant,
 ): Opinion {
   const hitting = revocations.filter((one) => one.liftedAt === undefined && isHit(one, token))
-  const graceEnd = (one: Revocation): number => one.publishedAt + one.graceSeconds * 1000
+  const graceEnd = (one: Revocation): number =>
+    one.graceSeconds === 0 ? -Infinity : one.publishedAt + one.graceSeconds * 1000
   const over = hitting.filter((one) => graceEnd(one) <= now)
   const lasting = over.filter((one) => !one.suspends)
   if (0 < lasting.length) return { kind: 'revoked', by: oldest(lasting) }

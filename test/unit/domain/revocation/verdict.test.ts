@@ -55,6 +55,12 @@ describe('the verdict on one rule', () => {
     ['its key', { selector: { keys: ['key_a'] }, cut: null }, { rootSeq: at(99) }, 'revoked'],
     ['another key', { selector: { keys: ['key_b'] }, cut: null }, {}, 'clear'],
     ['all', { selector: { all: true } }, { scopes: [] }, 'revoked'],
+    [
+      'one that is younger than the clock',
+      { selector: client, publishedAt: second(60) },
+      {},
+      'revoked',
+    ],
     // What is spared.
     ['a spared token', { selector: client, exceptions: { tokens: ['cred_a'] } }, {}, 'clear'],
     [
