@@ -10,14 +10,22 @@ import { keyBody, liftBody, recordHash, revokeBody, unblockBody } from '#domain/
 import { verifyChain } from '#domain/feed/chain.ts'
 import {
   advance,
+  chainOver,
   epochEntry,
   epochIsFull,
   type FeedEntry,
+  type FeedOp,
   feedOrigin,
   type FeedState,
   nextEntry,
 } from '#domain/feed/entry.ts'
-import { isPosition, opensEpoch, position, successorOf } from '#domain/feed/position.ts'
+import {
+  isPosition,
+  opensEpoch,
+  type Position,
+  position,
+  successorOf,
+} from '#domain/feed/position.ts'
 import type { Key } from '#domain/keys/key.ts'
 import type { Revocation } from '#domain/revocation/revocation.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
@@ -246,6 +254,25 @@ describe('the chain', () => {
     const late = nextEntry(advance(opening, T0), 'lift', liftBody(revocation))
     expect(verifyChain(start, [late]).broken).toBeDefined()
     expect(verifyChain(start, [epochEntry(advance(opening, T0))]).broken).toBeDefined()
+  })
+
+  it('breaks where hashes fit and places do not', () => {
+    const start = feedOrigin(T0)
+    const forged = (at: Position, op: FeedOp): FeedEntry => {
+      const bytes = new TextEncoder().encode(`{"position":${at},"op":"${op}"}`)
+      return { position: at, op, bytes, chain: chainOver(start.chain, bytes) }
+    }
+    expect(verifyChain(start, [forged(position(1, 1), 'lift')]).broken).toBeUndefined()
+    for (const entry of [
+      forged(position(1, 0), 'lift'),
+      forged(position(1, 2), 'lift'),
+      forged(position(1, 1), 'epoch'),
+      forged(position(2, 0), 'lift'),
+      forged(position(2, 1), 'epoch'),
+      forged(position(3, 0), 'epoch'),
+    ]) {
+      expect(verifyChain(start, [entry]).broken).toMatchObject({ position: entry.position })
+    }
   })
 
   it('ends where positions end', () => {

@@ -7,6 +7,8 @@ import { candidateValues, RuleIndex } from '#domain/revocation/rule-index.ts'
 import { blocksIssuing, type RuleVerdict, verdict } from '#domain/revocation/verdict.ts'
 import { opinion } from './oracle.ts'
 import {
+  anyCrowd,
+  anyInCrowd,
   anyNow,
   anyRevocations,
   anyToken,
@@ -29,50 +31,63 @@ function indexOf(revocations: readonly Revocation[]): RuleIndex {
 /** What happens to the revocations, one after the other: each number picks one. */
 const anyStory = fc.array(
   fc.record({ step: fc.constantFrom('add', 'add', 'lift', 'unblock'), pick: fc.nat(7) }),
-  { maxLength: 20 },
+  { maxLength: 24 },
 )
 
+interface Event {
+  readonly step: string
+  readonly pick: number
+  readonly one: Revocation | undefined
+}
+
+function happen(index: RuleIndex, live: Map<string, Revocation>, { step, pick, one }: Event): void {
+  if (one === undefined) return
+  const current = live.get(one.id)
+  if (step === 'add' && current === undefined) {
+    index.add(ruleOf(one))
+    live.set(one.id, one)
+  }
+  if (step === 'lift') {
+    index.remove(one.id)
+    live.delete(one.id)
+  }
+  if (step === 'unblock' && current !== undefined) {
+    const ended = decideUnblock(current, at(POSITIONS + pick)).revocation
+    index.replace(ruleOf(ended))
+    live.set(one.id, ended)
+  }
+}
+
 describe('RuleIndex', () => {
-  it('gives the verdict over all live rules, after any additions, lifts and ends of blocks', () => {
-    const seen: Record<string, number> = {}
-    fc.assert(
-      fc.property(
-        anyRevocations,
-        anyStory,
-        fc.array(anyToken, { minLength: 1, maxLength: 4 }),
-        anyNow,
-        (revocations, story, tokens, now) => {
+  it.for([
+    ['a mixed world', anyRevocations, anyToken],
+    ['a crowd on one value', anyCrowd, anyInCrowd],
+  ] as const)(
+    'gives the verdict over all live rules, whatever came and went: %s',
+    ([, those, it]) => {
+      const seen: Record<string, number> = {}
+      const anyTokens = fc.array(it, { minLength: 1, maxLength: 4 })
+      fc.assert(
+        fc.property(those, anyStory, anyTokens, anyNow, (revocations, story, tokens, now) => {
           const index = new RuleIndex()
           const live = new Map<string, Revocation>()
           for (const { step, pick } of story) {
-            const one = revocations[pick % revocations.length] as Revocation
-            if (step === 'add' && !live.has(one.id)) {
-              index.add(ruleOf(one))
-              live.set(one.id, one)
-            }
-            if (step === 'lift') {
-              index.remove(one.id)
-              live.delete(one.id)
-            }
-            const current = live.get(one.id)
-            if (step === 'unblock' && current !== undefined) {
-              const ended = decideUnblock(current, at(POSITIONS + pick)).revocation
-              index.replace(ruleOf(ended))
-              live.set(one.id, ended)
-            }
+            happen(index, live, { step, pick, one: revocations[pick % revocations.length] })
             expect(index.size).toBe(live.size)
             for (const about of tokens) {
               const expected = opinion(about, [...live.values()], now)
               expect(plainly(index.verdict(about, now))).toEqual(expected)
+              const block = blocksIssuing(about, rulesOf(live.values()))
+              expect(index.blocksIssuing(about)).toEqual(block)
               seen[expected.kind] = (seen[expected.kind] ?? 0) + 1
             }
           }
-        },
-      ),
-      { numRuns: 1500, seed: 1 },
-    )
-    for (const kind of ['clear', 'grace', 'revoked']) expect(seen[kind]).toBeGreaterThan(100)
-  })
+        }),
+        { numRuns: 1500, seed: 1 },
+      )
+      for (const kind of ['clear', 'grace', 'revoked']) expect(seen[kind]).toBeGreaterThan(100)
+    },
+  )
 
   it('finds every rule that hits a token among its candidates', () => {
     fc.assert(

@@ -67,6 +67,7 @@ const oneOf = {
   sessions: fc.constantFrom(...sessions).map((id) => [id]),
   scopes: fc.constantFrom(...patterns).map((id) => [id]),
   audiences: fc.constantFrom(...audiences).map((id) => [id]),
+  trusts: fc.constantFrom(...trusts).map((id) => [id]),
 }
 
 /** Mostly one value of one dimension, since that is what folds; the rest in all combinations. */
@@ -77,9 +78,10 @@ const anyNamed: fc.Arbitrary<Selector> = fc.oneof(
   fc.record(dimension, { requiredKeys: ['clients'] }),
   fc.record(dimension, { requiredKeys: ['scopes'] }),
   fc.record(dimension, { requiredKeys: ['tokens'] }),
+  fc.record(oneOf, { requiredKeys: ['subjects', 'clients'], noNullPrototype: true }),
 )
-const rarely = <T>(arbitrary: fc.Arbitrary<T>) =>
-  fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
+const onceIn = <T>(times: number, arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: times - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
 const anyWindow = fc.record(
   {
     issuedAfter: fc.integer({ min: -500, max: 5500 }).map((ms) => instant(second(0) + ms)),
@@ -99,20 +101,21 @@ const anyExceptions: fc.Arbitrary<Exceptions> = fc.record(
 
 const nothing = { credentials: 0, byClient: {}, byScope: {}, byAudience: {} }
 
-/** Everything about a revocation but its id and position. */
-const anyShape = fc.record({
-  named: anyNamed,
-  window: rarely(anyWindow),
-  exceptions: rarely(anyExceptions),
-  reach: fc.constantFrom('sessions' as const, 'tokens' as const),
-  graceSeconds: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 6 })),
-  publishedSecond: fc.nat(4),
-  kind: fc.constantFrom('plain', 'plain', 'plain', 'blocks', 'unblocked', 'suspends', 'key'),
-  cutLater: fc.nat(3),
-  key: fc.constantFrom(...keys),
-})
+/** Everything about a revocation but its id and position; one in `rarity` has a window, and so on. */
+const shapeOf = (named: fc.Arbitrary<Selector>, rarity: number) =>
+  fc.record({
+    named,
+    window: onceIn(rarity, anyWindow),
+    exceptions: onceIn(rarity, anyExceptions),
+    reach: fc.constantFrom('sessions' as const, 'tokens' as const),
+    graceSeconds: onceIn(rarity / 2, fc.integer({ min: 1, max: 6 })),
+    publishedSecond: fc.nat(4),
+    kind: fc.constantFrom('plain', 'plain', 'plain', 'blocks', 'unblocked', 'suspends', 'key'),
+    cutLater: fc.nat(3),
+    key: fc.constantFrom(...keys),
+  })
 
-type Shape = typeof anyShape extends fc.Arbitrary<infer T> ? T : never
+type Shape = ReturnType<typeof shapeOf> extends fc.Arbitrary<infer T> ? T : never
 
 function revocationOf(shape: Shape, sequence: number): Revocation {
   const isKey = shape.kind === 'key'
@@ -130,7 +133,7 @@ function revocationOf(shape: Shape, sequence: number): Revocation {
     cut: isKey || blocks ? null : cutAt,
     reach: shape.reach,
     reason: 'other',
-    graceSeconds: isKey || blocks || shape.kind === 'unblocked' ? 0 : shape.graceSeconds,
+    graceSeconds: isKey || blocks || shape.kind === 'unblocked' ? 0 : (shape.graceSeconds ?? 0),
     blocks,
     final: isKey,
     suspends: shape.kind === 'suspends',
@@ -143,9 +146,8 @@ function revocationOf(shape: Shape, sequence: number): Revocation {
 }
 
 /** Some revocations, none lifted, each at a position of its own, in no order. */
-export const anyRevocations: fc.Arbitrary<Revocation[]> = fc
-  .array(anyShape, { minLength: 1, maxLength: 8 })
-  .chain((shapes) =>
+const revocationsOf = (named: fc.Arbitrary<Selector>, rarity: number): fc.Arbitrary<Revocation[]> =>
+  fc.array(shapeOf(named, rarity), { minLength: 1, maxLength: 8 }).chain((shapes) =>
     fc
       .shuffledSubarray(
         Array.from({ length: POSITIONS }, (_, i) => i + 1),
@@ -153,6 +155,25 @@ export const anyRevocations: fc.Arbitrary<Revocation[]> = fc
       )
       .map((sequences) => shapes.map((shape, i) => revocationOf(shape, sequences[i] as number))),
   )
+
+export const anyRevocations = revocationsOf(anyNamed, 4)
+
+/** All on one client or one subject, with and without a second condition: here rules fold. */
+export const anyCrowd = revocationsOf(
+  fc.constantFrom<Selector>(
+    { clients: ['deploy'] },
+    { clients: ['deploy'] },
+    { clients: ['deploy'] },
+    { subjects: ['ann'] },
+    { subjects: ['ann'], clients: ['deploy'] },
+  ),
+  12,
+)
+export const anyInCrowd: fc.Arbitrary<Revocable> = anyToken.map((about) => ({
+  ...about,
+  clientId: 'deploy',
+  subject: 'ann',
+}))
 
 export const anyNow: fc.Arbitrary<Instant> = fc
   .integer({ min: -500, max: 6500 })
