@@ -108,10 +108,12 @@ CREATE TABLE revocation (
   expires_ms INTEGER,
   matched TEXT NOT NULL,
   actor TEXT NOT NULL,
-  incident_id TEXT
+  incident_id TEXT,
+  record_salt TEXT NOT NULL
 ) STRICT;
+-- Asked before every mint, so it holds only those that an expiry can still end.
 CREATE INDEX revocation_due ON revocation (expires_ms)
-  WHERE lifted_ms IS NULL AND expires_ms IS NOT NULL;
+  WHERE lifted_ms IS NULL AND expires_ms IS NOT NULL AND (blocks = 1 OR suspends = 1);
 
 -- What an unlifted revocation names, to find it by the values of one token.
 CREATE TABLE revocation_target (

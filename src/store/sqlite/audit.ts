@@ -73,7 +73,7 @@ export function listAudit(
     ...given('actor = ?', filter.actor),
     ...given('action = ?', filter.action),
     ...given('outcome = ?', filter.outcome),
-    ...given('(SELECT min(n) FROM audit WHERE ? <= at_ms) <= n', filter.after),
+    ...given('(SELECT min(n) FROM audit INDEXED BY audit_at WHERE ? <= at_ms) <= n', filter.after),
     ...given('? <= +at_ms', filter.after),
     ...given('+at_ms < ?', filter.before),
     ...given('n < ?', seenLastNumber('audit', page)),

@@ -52,7 +52,7 @@ export function holdsExactly(column: string, wanted: readonly string[]): Conditi
   const words = wanted.filter((it) => it !== '' && !it.includes(' '))
   const [only, ...more] = words
   if (only === undefined) return never
-  if (more.length === 0) return condition(`instr(' ' || ${column} || ' ', ?)`, ` ${only} `)
+  if (more.length === 0) return condition(`0 < instr(' ' || ${column} || ' ', ?)`, ` ${only} `)
   // Taken apart as JSON, a row's few words are looked up among however many are wanted.
   const apart = `json_each('[' || replace(json_quote(${column}), ' ', '","') || ']')`
   return condition(

@@ -1,4 +1,4 @@
-import { migrations, SCHEMA_VERSION } from '#store/migrations/all.ts'
+import { migrations } from '#store/migrations/all.ts'
 import type { Migration } from '#store/migrations/migration.ts'
 import { assert, type Connection } from './connection.ts'
 import { refuseEmpty, refuseForeign, refuseNewer } from './failure.ts'
@@ -40,14 +40,17 @@ export function bringUpToDate(
   }
 }
 
+/** One statement, hence one snapshot: between two, another process may have made the database. */
+const IDENTITY = `SELECT application_id, user_version, EXISTS (SELECT 1 FROM sqlite_schema)
+  FROM pragma_application_id, pragma_user_version`
+
 /** 0 for an empty database; refuses what is not ours to touch. */
-function schemaVersion(db: Connection, known: number = SCHEMA_VERSION): number {
-  const applicationId = pragma(db, 'application_id') as number
-  const version = pragma(db, 'user_version') as number
-  if (applicationId !== APPLICATION_ID) {
-    const empty = db.get('SELECT 1 FROM sqlite_schema LIMIT 1') === undefined
-    if (applicationId !== 0 || version !== 0 || !empty) refuseForeign(db.path, applicationId)
-  }
+function schemaVersion(db: Connection, known: number): number {
+  const row = db.get<[number, number, number]>(IDENTITY)
+  assert(row !== undefined, 'the database does not say what it is')
+  const [applicationId, version, hasTables] = row
+  const isNew = applicationId === 0 && version === 0 && hasTables === 0
+  if (applicationId !== APPLICATION_ID && !isNew) refuseForeign(db.path, applicationId)
   if (known < version) refuseNewer(db.path, version, known)
   return version
 }

@@ -18,7 +18,7 @@ import { member, momentMember, parsed, text } from './values.ts'
 
 const COLUMNS = `position, id, selector, exceptions, resolved, cut, reach, reason, message, grace_s,
   blocks, final, suspends, published_ms, enforced_ms, lifted_ms, expires_ms, matched, actor,
-  incident_id`
+  incident_id, record_salt`
 
 type Row = readonly [
   position: Position,
@@ -41,12 +41,13 @@ type Row = readonly [
   matched: string,
   actor: string,
   incidentId: string | null,
+  recordSalt: string,
 ]
 
 function revocationOf(row: Row): Revocation {
   const [position, id, selectorText, exceptions, resolved, cut, reach, reason, ...more] = row
   const [message, graceSeconds, blocks, final, suspends, publishedMs, ...rest] = more
-  const [enforcedMs, liftedMs, expiresMs, matched, actor, incidentId] = rest
+  const [enforcedMs, liftedMs, expiresMs, matched, actor, incidentId, recordSalt] = rest
   const selector = parsed<Selector>(selectorText)
   return {
     id,
@@ -69,6 +70,7 @@ function revocationOf(row: Row): Revocation {
     matched: parsed<Matched>(matched),
     actor,
     ...member('incidentId', incidentId),
+    recordSalt,
   }
 }
 
@@ -93,6 +95,7 @@ const valuesOf = (it: Revocation): Value[] => [
   text(it.matched),
   it.actor,
   it.incidentId ?? null,
+  it.recordSalt,
 ]
 
 function resolvedText({ selector, resolved }: Revocation): string | null {
@@ -103,10 +106,10 @@ function resolvedText({ selector, resolved }: Revocation): string | null {
 
 const SELECT = `SELECT ${COLUMNS} FROM revocation`
 const INSERT = `INSERT INTO revocation (${COLUMNS})
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 /** Under its id the position is fixed, for that is in the feed. */
 const UPDATE = `UPDATE revocation SET (${COLUMNS})
-  = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+  = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
   WHERE position = ?1 AND id = ?2`
 
 export function insertRevocation(db: Connection, revocation: Revocation): void {
@@ -186,7 +189,8 @@ export const unliftedRevocations = (db: Connection): Revocation[] =>
   db.all<Row>(`${SELECT} WHERE lifted_ms IS NULL ORDER BY position`).map(revocationOf)
 
 /** The domain's `isDue`: a block that holds, or a suspension that is not lifted. */
-const DUE = `${SELECT} WHERE lifted_ms IS NULL AND expires_ms <= ? AND (blocks = 1 OR suspends = 1)
+const DUE = `${SELECT} INDEXED BY revocation_due
+  WHERE lifted_ms IS NULL AND expires_ms <= ? AND (blocks = 1 OR suspends = 1)
   ORDER BY position`
 
 export const revocationsDue = (db: Connection, at: Instant): Revocation[] =>
