@@ -1,15 +1,22 @@
 import { liftBody, unblockBody } from '#domain/feed/body.ts'
-import type { Revocation } from '#domain/revocation/revocation.ts'
+import type { Matched, Revocation } from '#domain/revocation/revocation.ts'
 import { decideLift, decideUnblock } from '#domain/revocation/revoke.ts'
+import { hits, revocableOf, ruleOf } from '#domain/revocation/rule.ts'
+import type { Instant } from '#kernel/instant.ts'
+import type { Reading } from '#store/port.ts'
+import { counter } from './counts.ts'
 import type { Context, Deps } from './deps.ts'
 import { append } from './feed.ts'
 import { record } from './record.ts'
 import { revocationOf } from './revoke.ts'
 import { settleDue } from './settle.ts'
+import { ruleIndex } from './states.ts'
 
 export interface Lifted {
   readonly revocation: Revocation
   readonly alreadyLifted: boolean
+  /** What is accepted again because of it: unexpired, and matched by no other revocation. */
+  readonly revived: Matched
 }
 
 /** Undoes a revocation as a whole. What another one matches stays dead. */
@@ -24,15 +31,55 @@ export function liftRevocation(
     await settleDue(deps, tx)
     const before = await revocationOf(tx, id)
     if (!decideLift(before, before.publishedAt).changed) {
-      return { result: { revocation: before, alreadyLifted: true }, detail: { already: true } }
+      const result = { revocation: before, alreadyLifted: true, revived: counter().totals() }
+      return { result, detail: { already: true } }
     }
-    const revocation = await append(deps, tx, ({ publishedAt }) => {
+    const { revocation, liftedAt } = await append(deps, tx, ({ publishedAt }) => {
       const lifted = decideLift(before, publishedAt).revocation
-      return { op: 'lift', body: liftBody(lifted), result: lifted }
+      const result = { revocation: lifted, liftedAt: publishedAt }
+      return { op: 'lift', body: liftBody(lifted), result }
     })
     await tx.updateRevocation(revocation)
-    return { result: { revocation, alreadyLifted: false }, justification }
+    const revived = await revivedBy(deps, tx, before, liftedAt)
+    return {
+      result: { revocation, alreadyLifted: false, revived },
+      justification,
+      detail: { credentials: revived.credentials },
+    }
   })
+}
+
+const CHUNK = 5000
+
+/** Counts, after a lift, the live credentials that it had revoked and that nothing else matches. */
+async function revivedBy(
+  deps: Deps,
+  tx: Reading,
+  before: Revocation,
+  now: Instant,
+): Promise<Matched> {
+  const revived = counter()
+  const rule = ruleOf(before)
+  // In its grace it had not taken anything yet, so there is nothing to give back.
+  if (now < rule.graceEndsAt) return revived.totals()
+  const index = await ruleIndex(deps.store, tx)
+  let afterId: string | undefined
+  for (;;) {
+    const chunk = await tx.selectCredentials({
+      selector: before.resolved,
+      exceptions: before.exceptions,
+      reach: before.reach,
+      expiringAfter: now,
+      ...(afterId === undefined ? {} : { afterId }),
+      limit: CHUNK,
+    })
+    for (const credential of chunk) {
+      const token = revocableOf(credential)
+      if (hits(rule, token) && index.verdict(token, now).kind !== 'revoked') revived.add(credential)
+    }
+    afterId = chunk.at(-1)?.id
+    if (chunk.length < CHUNK || afterId === undefined) return revived.totals()
+  }
 }
 
 export interface Unblocked {

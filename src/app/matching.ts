@@ -7,6 +7,7 @@ import { dimensions, resolvesToList, spareSessions } from '#domain/revocation/se
 import type { RuleVerdict } from '#domain/revocation/verdict.ts'
 import { formatInstant, type Instant } from '#kernel/instant.ts'
 import type { Reading } from '#store/port.ts'
+import { counter } from './counts.ts'
 import type { Deps } from './deps.ts'
 import { ruleIndex } from './states.ts'
 
@@ -47,7 +48,9 @@ export async function match(
   const index = await ruleIndex(deps.store, tx)
   const judge = (credential: Credential): RuleVerdict => index.verdict(revocableOf(credential), now)
   const listed: string[] = []
+  const seen = new Set<string>()
   const take = (credential: Credential): void => {
+    if (terms.selector.tokens !== undefined) seen.add(credential.id)
     if (tally.take(credential, judge(credential)) !== 'spared') listed.push(credential.id)
   }
   let afterId: string | undefined
@@ -64,14 +67,32 @@ export async function match(
     afterId = chunk.at(-1)?.id
     if (chunk.length < CHUNK || afterId === undefined) break
   }
-  // A token takes its descendants along; their ids are known only here.
-  const { tokens } = terms.selector
-  if (tokens !== undefined) (await tx.descendants(tokens, now)).forEach(take)
+  await followDescendants(tx, terms, now, { seen, take })
   return {
     ...tally.totals(),
     items: await tally.items(tx, now),
     exceptions,
     listed: resolvesToList(terms.selector) ? listed : undefined,
+  }
+}
+
+/**
+ * A token takes its descendants along; their ids are known only here. One that was named itself, or
+ * that derives from two that were, is taken once.
+ */
+async function followDescendants(
+  tx: Reading,
+  { selector }: Terms,
+  now: Instant,
+  { seen, take }: { seen: ReadonlySet<string>; take: (credential: Credential) => void },
+): Promise<void> {
+  if (selector.tokens === undefined) return
+  // Those of an expired token too, which no selection of live ones shows; but where more than tokens
+  // is named, only those of tokens that all of it selects.
+  const { tokens, ...others } = selector
+  const roots = Object.keys(others).length === 0 ? tokens : [...seen]
+  for (const descendant of await tx.descendants(roots, now)) {
+    if (!seen.has(descendant.id)) take(descendant)
   }
 }
 
@@ -86,17 +107,15 @@ async function withSessions(tx: Reading, exceptions: Exceptions): Promise<Except
 }
 
 type Fate = 'revoked' | 'already-revoked' | 'spared'
-type Counts = Record<string, number>
 
 /** Counts as it goes, so that a million credentials need no list. */
 class Tally {
   readonly #selector: Selector
   readonly #exceptions: Readonly<Record<keyof Exceptions, ReadonlySet<string>>>
   readonly #fates = new Map<string, Set<Fate>>()
-  readonly #byClient: Counts = Object.create(null) as Counts
-  readonly #byScope: Counts = Object.create(null) as Counts
-  readonly #byAudience: Counts = Object.create(null) as Counts
-  readonly #total: Record<Fate, number> = { revoked: 0, 'already-revoked': 0, spared: 0 }
+  readonly #revoked = counter()
+  #alreadyRevoked = 0
+  #spared = 0
   #before: string | undefined
 
   constructor(selector: Selector, exceptions: Exceptions) {
@@ -111,17 +130,15 @@ class Tally {
 
   take(credential: Credential, verdict: RuleVerdict): Fate {
     const fate = this.#fateOf(credential, verdict)
-    this.#total[fate] += 1
     for (const target of targetsOf(this.#selector, credential)) {
       const fates = this.#fates.get(target)
       if (fates === undefined) this.#fates.set(target, new Set([fate]))
       else fates.add(fate)
     }
+    if (fate === 'revoked') this.#revoked.add(credential)
+    if (fate === 'spared') this.#spared += 1
+    if (fate === 'already-revoked') this.#alreadyRevoked += 1
     if (fate === 'already-revoked' && verdict.kind === 'revoked') this.#before ??= verdict.by.id
-    if (fate !== 'revoked') return fate
-    increment(this.#byClient, credential.clientId)
-    for (const scope of credential.scopes) increment(this.#byScope, scope)
-    for (const audience of credential.audience) increment(this.#byAudience, audience)
     return fate
   }
 
@@ -136,14 +153,9 @@ class Tally {
 
   totals(): Pick<Matching, 'matched' | 'alreadyRevoked' | 'spared' | 'before'> {
     return {
-      matched: {
-        credentials: this.#total.revoked,
-        byClient: this.#byClient,
-        byScope: this.#byScope,
-        byAudience: this.#byAudience,
-      },
-      alreadyRevoked: this.#total['already-revoked'],
-      spared: this.#total.spared,
+      matched: this.#revoked.totals(),
+      alreadyRevoked: this.#alreadyRevoked,
+      spared: this.#spared,
       before: this.#before,
     }
   }
@@ -160,10 +172,6 @@ class Tally {
     }
     return results
   }
-}
-
-const increment = (counts: Counts, key: string): void => {
-  counts[key] = (counts[key] ?? 0) + 1
 }
 
 /** Why a value that was named hit nothing: unknown, or nothing of it alive. */

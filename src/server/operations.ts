@@ -28,6 +28,7 @@ import {
   credentialToWire,
   instantOf,
   keyToWire,
+  matchedToWire,
   optionalInstant,
   pageToWire,
   planToWire,
@@ -180,8 +181,12 @@ const revocationOperations = (
     return revocationToWire(await showRevocation(deps, id))
   },
   async liftRevocation({ id, justification }, call) {
-    const { revocation, alreadyLifted } = await liftRevocation(deps, call, id, justification)
-    return { revocation: revocationToWire(revocation), alreadyLifted }
+    const lifted = await liftRevocation(deps, call, id, justification)
+    return {
+      revocation: revocationToWire(lifted.revocation),
+      alreadyLifted: lifted.alreadyLifted,
+      revived: matchedToWire(lifted.revived),
+    }
   },
   async unblockRevocation({ id, justification }, call) {
     const { revocation, alreadyUnblocked } = await unblockRevocation(deps, call, id, justification)

@@ -126,7 +126,12 @@ export const exceptionsToWire = (exceptions: Exceptions): Wire<typeof Exceptions
   sessions: [...(exceptions.sessions ?? [])],
 })
 
-const matchedToWire = ({ credentials, byClient, byScope, byAudience }: Revocation['matched']) => ({
+export const matchedToWire = ({
+  credentials,
+  byClient,
+  byScope,
+  byAudience,
+}: Revocation['matched']) => ({
   credentials,
   byClient: { ...byClient },
   byScope: { ...byScope },

@@ -13,10 +13,9 @@ import {
   Time,
   TimeInput,
 } from '#contract/common.ts'
+import { SELECTOR_VALUES_MAX } from '#contract/limits.ts'
 import { route } from '#contract/route.ts'
 
-/** One request names at most this many values in one dimension. */
-export const SELECTOR_VALUES_MAX = 10_000
 const Values = z.array(Id).max(SELECTOR_VALUES_MAX)
 const LongValues = z.array(z.string().min(1).max(512)).max(SELECTOR_VALUES_MAX)
 
@@ -219,7 +218,8 @@ export const revocationApi = {
     params: IdParams,
     query: NoQuery,
     body: z.strictObject({ justification: z.string().min(1).max(1000).optional() }),
-    reply: z.object({ revocation: Revocation, alreadyLifted: z.boolean() }),
+    /** `revived`: what is accepted again, as no other revocation matches it. */
+    reply: z.object({ revocation: Revocation, alreadyLifted: z.boolean(), revived: Matched }),
     refuses: ['revocation-unknown', 'revocation-final'],
   }),
   unblockRevocation: route({
