@@ -63,7 +63,8 @@ export function rotateKey(
         next: 'credctl key rotate --purpose token',
       })
     }
-    const now = deps.clock.now()
+    const { at: now } = await authorityTime(deps, tx)
+    await retireDue(deps, tx, now)
     const { items } = await tx.listKeys({ purpose, states: ['active'] }, { limit: 1 })
     const [active] = items
     const largestExpiry = active === undefined ? undefined : await tx.largestExpiry(active.id)

@@ -78,7 +78,12 @@ async function decide(
   if (maxTtlSeconds(deps.policy) < lifetime) {
     return { ...invalid('it lives longer than this authority ever lets a token live'), claims }
   }
-  return { ...(await timed(deps, tx, token, Number(claims['exp']), now)), claims }
+  const finding = await timed(deps, tx, token, Number(claims['exp']), now)
+  // Whoever holds a revoked key can sign anything; its revocation says why, but none is needed.
+  if (finding.verdict === 'accepted' && (await tx.findKey(token.keyId))?.state === 'revoked') {
+    return invalid(`it was signed with key ${token.keyId}, which is revoked`)
+  }
+  return { ...finding, claims }
 }
 
 /** Why the signature does not make this a token of ours; `undefined` when it does. */
@@ -98,7 +103,6 @@ async function signatureFault(
   }
   const key = typeof kid === 'string' ? await tx.findKey(kid) : undefined
   if (key === undefined || key.purpose !== 'token') return 'it was signed with a key not known here'
-  if (key.state === 'revoked') return `it was signed with key ${key.id}, which is revoked`
   if (alg !== key.algorithm) return `its algorithm is not ${key.algorithm}, that of its key`
   return deps.signer.verify(key.publicJwk, signed, signature)
     ? undefined
