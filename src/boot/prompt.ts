@@ -20,8 +20,8 @@ export const terminalPrompt: Prompt = {
 
 const choiceOf = <T extends string>(choice: {
   readonly value: T
-  readonly name?: string
-  readonly about?: string
+  readonly name?: string | undefined
+  readonly about?: string | undefined
 }) => ({
   value: choice.value,
   name: choice.name ?? choice.value,

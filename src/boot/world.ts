@@ -18,7 +18,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       realWorld((close) => open.push(close)),
     )
   } finally {
-    for (const close of open) await close()
+    // The last opened goes first: a folder is removed only when its database is closed.
+    for (const close of open.toReversed()) await close()
   }
 }
 
@@ -40,6 +41,7 @@ function realWorld(onDispose: (close: Close) => void): World {
     connect: async (target) =>
       (await import('./connect.ts')).connectTo(target, env, { onDispose, warn }),
     local: async (target) => (await import('./connect.ts')).localOf(target, env, warn),
+    throwaway: async () => (await import('./throwaway.ts')).makeThrowaway(onDispose),
   }
 }
 
