@@ -22,6 +22,8 @@ export interface World {
   readonly connect: (target: Target) => Promise<Admin>
   /** What only the machine that holds the data folder can do. */
   readonly local: (target: Target) => Promise<Local>
+  /** An empty folder for an authority that is only looked at, and how to be rid of both. */
+  readonly throwaway: () => Promise<Throwaway>
 }
 
 /** What a command may reach for: the world, with the global flags applied. */
@@ -39,8 +41,24 @@ export interface Kit extends Omit<World, 'connect' | 'local'> {
   readonly hint: (text: string) => void
   /** Prints a view now, in the format asked for; what `run` returns is printed after it. */
   readonly show: (view: View) => Promise<void>
+  /** Runs another command line against a data folder, without a terminal, and hands back its output. */
+  readonly rehearse: (
+    argv: readonly string[],
+    options: { readonly dataDir: string; readonly input?: string },
+  ) => Promise<Rehearsed>
   /** A line on a terminal's stderr that is replaced as work goes on; silent elsewhere. */
   readonly progress: (title: string) => Progress
+}
+
+export interface Throwaway {
+  readonly dataDir: string
+  readonly dispose: () => Promise<void>
+}
+
+export interface Rehearsed {
+  readonly status: number
+  readonly out: string
+  readonly err: string
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -70,8 +88,8 @@ export class OutputClosed extends Error {
 
 export interface Choice<T extends string> {
   readonly value: T
-  readonly name?: string
-  readonly about?: string
+  readonly name?: string | undefined
+  readonly about?: string | undefined
 }
 
 /** Questions, on stderr. Each rejects with the problem `interrupted` when Ctrl-C answers it. */

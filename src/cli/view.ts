@@ -41,6 +41,20 @@ export interface Shape<T> {
 
 export const shape = <T>(spec: Shape<T>): Shape<T> => spec
 
+/** Every field of these shapes: what is declared, what holds it, and what a map may hold. */
+export function knownFields(shapes: readonly Shape<never>[]): {
+  readonly all: readonly string[]
+  readonly has: (path: string) => boolean
+} {
+  const columns = shapes.flatMap((one) => one.columns)
+  const all = [...new Set(columns.map(({ key }) => key))]
+  const maps = columns.filter(({ kind }) => kind === 'map')
+  const has = (path: string): boolean =>
+    all.some((key) => key === path || key.startsWith(`${path}.`)) ||
+    maps.some(({ key }) => path.startsWith(`${key}.`))
+  return { all, has }
+}
+
 /** Formats that a command adds to the common ones, such as `token`: each gives the whole text. */
 export type Texts = Readonly<Record<string, () => string>>
 
@@ -96,7 +110,7 @@ export interface Outcome {
   readonly status?: number | undefined
 }
 
-type Erased = Shape<never>
+export type Erased = Shape<never>
 
 /** One object: `value` is the JSON, exactly. */
 export const record = <T>(
