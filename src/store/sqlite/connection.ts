@@ -68,7 +68,9 @@ function over(database: DatabaseSync, path: string): Connection {
       prepared(sql).get(...values) as unknown as Row | undefined,
     run: (sql, values = []) => Number(prepared(sql).run(...values).changes),
     inTransaction: () => database.isOpen && database.isTransaction,
-    close: () => database.close(),
+    close: () => {
+      if (database.isOpen) database.close()
+    },
   }
 }
 

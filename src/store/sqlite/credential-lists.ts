@@ -38,8 +38,9 @@ export function selectCredentials(
   const { selector, exceptions, reach, expiringAfter, afterId, limit } = selection
   if (!selects(selector)) return []
   // Below the oldest alive all is expired history, which may be most of the table.
-  const from = afterId === undefined ? oldestAlive(db, expiringAfter) : undefined
-  if (afterId === undefined && from === undefined) return []
+  const walks = afterId === undefined && !isNarrow(selector)
+  const from = walks ? oldestAlive(db, expiringAfter) : undefined
+  if (walks && from === undefined) return []
   const rows = merged(db, armsOfSelector(selector), {
     conditions: [
       ...selected(selector),
@@ -106,6 +107,10 @@ const filtered = (filter: CredentialFilter): Condition[] => [
 
 /** With more values than this in a dimension, one walk over the living is cheaper than a merge. */
 const ARM_VALUES_MAX = 8
+
+/** Whether its arms lead to so few rows that there is no history to walk over. */
+const isNarrow = ({ tokens = [], sessions = [] }: Selector): boolean =>
+  0 < tokens.length || (0 < sessions.length && sessions.length <= ARM_VALUES_MAX)
 
 /** By the dimension that is likely to say the most. */
 function armsOfSelector(selector: Selector): readonly Arm[] {

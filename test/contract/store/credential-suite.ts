@@ -142,6 +142,7 @@ function kinContract(open: OpenStore): void {
           credential('cred_e', { parentId: 'cred_a' }),
           credential('cred_f', { parentId: 'cred_x' }),
           credential('cred_g'),
+          credential('cred_h', { parentId: 'cred_a', expiresAt: NOW }),
         ]),
       )
       const of = (given: string[]) =>

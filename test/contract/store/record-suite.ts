@@ -207,6 +207,15 @@ function keyContract(open: OpenStore): void {
         await expect(store.write((tx) => tx.updateKey(key('key_2')))).rejects.toThrow('key_2')
       }))
 
+    it('are in the order in which they were added, whatever their names', () =>
+      withStore(open, async (store) => {
+        for (const id of ['key_5', 'key_9', 'key_1']) {
+          await store.write((tx) => tx.insertKey(key(id), Uint8Array.of(1)))
+        }
+        const listed = await allPages(1, (page) => store.read((tx) => tx.listKeys({}, page)))
+        expect(ids(listed)).toEqual(['key_1', 'key_9', 'key_5'])
+      }))
+
     it('are listed the newest first, filtered, page by page', () =>
       withStore(open, async (store) => {
         await store.write(async (tx) => {
@@ -256,6 +265,23 @@ function auditContract(open: OpenStore): void {
         await store.write((tx) => tx.appendAudit(auditEntry('aud_1', { at: NOW })))
         const page = await store.read((tx) => tx.listAudit({}, { limit: 9 }))
         expect(ids(page.items)).toEqual(['aud_1', 'aud_9'])
+      }))
+
+    it('is filtered by time also where a clock was set back', () =>
+      withStore(open, async (store) => {
+        for (const [id, at] of [
+          ['aud_1', 0],
+          ['aud_2', 5],
+          ['aud_3', 1],
+          ['aud_4', 6],
+        ] as const) {
+          await store.write((tx) => tx.appendAudit(auditEntry(id, { at: secondsLater(at) })))
+        }
+        const filter = { after: secondsLater(2), before: secondsLater(6) }
+        const page = await store.read((tx) => tx.listAudit({ after: filter.after }, { limit: 9 }))
+        expect(ids(page.items)).toEqual(['aud_4', 'aud_2'])
+        const within = await store.read((tx) => tx.listAudit(filter, { limit: 9 }))
+        expect(ids(within.items)).toEqual(['aud_2'])
       }))
 
     it('takes no entry twice', () =>
