@@ -40,6 +40,8 @@ export interface ParseContext {
   /** `--ttl`, or `TOKEN` for an argument. */
   readonly name: string
   readonly now: Instant
+  /** What to run after an error. */
+  readonly next: string
   /** The value as an error may show it: quoted, and withheld where it may be a secret. */
   readonly quote: (value: string) => string
 }
@@ -246,5 +248,5 @@ function single<T, O extends Options<T>>(
 }
 
 function wrong(context: ParseContext, why: string): never {
-  refuse('usage-invalid', `${context.name}: ${why}`)
+  refuse('usage-invalid', `${context.name}: ${why}`, { next: context.next })
 }

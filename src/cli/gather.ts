@@ -9,12 +9,17 @@ interface Param {
   readonly name: string
   readonly flag: Flag<unknown>
   readonly given: readonly string[] | undefined
+  readonly next: string
 }
 
 /** Reads flags that are never asked for, such as the global ones. */
-export function readFlags(flags: Flags, raw: Raw, now: Instant): Record<string, unknown> {
+export function readFlags(
+  command: { readonly path: readonly string[]; readonly flags: Flags },
+  raw: Raw,
+  now: Instant,
+): Record<string, unknown> {
   const input: Record<string, unknown> = {}
-  for (const param of paramsOf({ args: {}, flags }, raw)) input[param.key] = read(param, now)
+  for (const param of paramsOf({ ...command, args: {} }, raw)) input[param.key] = read(param, now)
   return input
 }
 
@@ -38,7 +43,7 @@ export async function gather(
       'input-required',
       `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} missing`,
       {
-        next: `credctl ${command.path.join(' ')} --help`,
+        next: helpOf(command.path),
         facts: { missing: names },
       },
     )
@@ -48,32 +53,42 @@ export async function gather(
 }
 
 function paramsOf(
-  { args, flags }: { readonly args: Flags; readonly flags: Flags },
+  {
+    path,
+    args,
+    flags,
+  }: { readonly path: readonly string[]; readonly args: Flags; readonly flags: Flags },
   raw: Raw,
 ): readonly Param[] {
+  const next = helpOf(path)
   return [
     ...Object.entries(args).map(([key, flag]) => ({
       key,
       name: kebab(key).toUpperCase(),
       flag,
       given: raw.args.get(key),
+      next,
     })),
     ...Object.entries(flags).map(([key, flag]) => ({
       key,
       name: `--${kebab(key)}`,
       flag,
       given: raw.flags.get(key),
+      next,
     })),
   ]
 }
+
+const helpOf = (path: readonly string[]): string => `credctl ${path.join(' ')} --help`
 
 const read = (param: Param, now: Instant): unknown =>
   param.given === undefined
     ? param.flag.initial
     : param.flag.parse(param.given, contextOf(param, now))
 
-const contextOf = ({ name, flag }: Param, now: Instant): ParseContext => ({
+const contextOf = ({ name, flag, next }: Param, now: Instant): ParseContext => ({
   name,
+  next,
   now,
   quote: (value) => (flag.isSecret ? 'the value' : quote(value)),
 })

@@ -70,7 +70,7 @@ async function execute(
     isPassThrough: command.isPassThrough === true,
   }
   const raw = parseWords(mounted, words)
-  const globals = readFlags(ours, raw, world.clock.now())
+  const globals = readFlags({ path: command.path, flags: ours }, raw, world.clock.now())
   if (globals['help'] === true) return await help(command.path, world, table)
   const settings = settingsOf(globals as Parameters<typeof settingsOf>[0], world.env)
   checkSettings(settings, command)

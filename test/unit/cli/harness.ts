@@ -1,0 +1,224 @@
+import { expect } from 'vitest'
+import type { CommandTable } from '#cli/command.ts'
+import { commandTable } from '#cli/commands/index.ts'
+import {
+  type Context,
+  type Contexts,
+  type Environment,
+  type Local,
+  OutputClosed,
+  type Prompt,
+  type Target,
+  type World,
+} from '#cli/kit.ts'
+import { runProgram } from '#cli/program.ts'
+import type { Admin } from '#contract/admin-api.ts'
+import { formatInstant, type Instant, parseInstant } from '#kernel/instant.ts'
+import { refuse } from '#kernel/problem.ts'
+
+/** When every run happens, unless it says otherwise. */
+export const NOW = parseInstant('2026-11-23T19:08:00Z') as Instant
+
+/** An answer that is waiting for its question. One that is not asked for fails the test. */
+export interface Answer {
+  readonly to: keyof Prompt
+  /** What the question must say. */
+  readonly about?: RegExp
+  /** `interrupt` is Ctrl-C. */
+  readonly answer: string | boolean | readonly string[] | 'interrupt'
+}
+
+export interface Scene {
+  /** Split at blanks, with quotes as in a shell; or the words themselves. */
+  readonly argv: string | readonly string[]
+  /** A terminal on all three streams, or only on those named. Default: a pipe on all. */
+  readonly tty?: boolean | readonly ('in' | 'out' | 'err')[]
+  readonly columns?: number
+  readonly env?: Environment
+  readonly stdin?: string
+  readonly answers?: readonly Answer[]
+  readonly admin?: Partial<Admin>
+  readonly local?: Partial<Local>
+  /** Texts by path. */
+  readonly files?: Readonly<Record<string, string>>
+  readonly contexts?: readonly Context[]
+  readonly currentContext?: string
+  /** What a child process ends with. */
+  readonly childStatus?: number
+  readonly now?: Instant
+  readonly table?: CommandTable
+  /** stdout's reader goes away after this many writes. */
+  readonly writesMax?: number
+}
+
+export interface Ran {
+  readonly status: number
+  readonly out: string
+  readonly err: string
+  readonly targets: readonly Target[]
+  readonly written: ReadonlyMap<string, string>
+  readonly children: readonly {
+    readonly command: string
+    readonly args: readonly string[]
+    readonly env: Environment
+  }[]
+}
+
+/** Runs a command line in a world of values: the real program, and nothing outside this process. */
+export async function runCli(scene: Scene): Promise<Ran> {
+  const answers = [...(scene.answers ?? [])]
+  const { world, ran } = worldOf(scene, answers)
+  const argv = typeof scene.argv === 'string' ? wordsOf(scene.argv) : scene.argv
+  const status = await runProgram(argv, world, scene.table ?? commandTable)
+  expect(answers, 'answers that nobody asked for').toEqual([])
+  return { status, ...ran() }
+}
+
+/** One row of a table: what is run, and what must come of it. Texts are exact, patterns are sought. */
+export interface Row extends Scene {
+  readonly status: number
+  readonly out?: string | RegExp
+  readonly err?: string | RegExp
+}
+
+/** The one way in which commands are tested: argv, terminal or pipe, environment → status and streams. */
+export async function check({ status, out = '', err = '', ...scene }: Row): Promise<Ran> {
+  const ran = await runCli(scene)
+  const seen = { status: ran.status, out: ran.out, err: ran.err }
+  expect(seen).toEqual({
+    status,
+    out: typeof out === 'string' ? out : expect.stringMatching(out),
+    err: typeof err === 'string' ? err : expect.stringMatching(err),
+  })
+  return ran
+}
+
+/** A line as a shell would split it. */
+export function wordsOf(line: string): readonly string[] {
+  const words = line.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? []
+  return words.map((word) => word.replaceAll(/'([^']*)'|"([^"]*)"/g, '$1$2'))
+}
+
+function worldOf(
+  scene: Scene,
+  answers: Answer[],
+): { readonly world: World; readonly ran: () => Omit<Ran, 'status'> } {
+  const { tty = false, columns = 80, env = {}, stdin = '', now = NOW } = scene
+  const isTty = (name: 'in' | 'out' | 'err'): boolean =>
+    typeof tty === 'boolean' ? tty : tty.includes(name)
+  let out = ''
+  let err = ''
+  let writes = 0
+  const targets: Target[] = []
+  const written = new Map<string, string>()
+  const children: Ran['children'][number][] = []
+  const world: World = {
+    version: '1.2.3',
+    env: { TERM: 'xterm', NO_COLOR: '1', ...env },
+    io: {
+      isInTty: isTty('in'),
+      isOutTty: isTty('out'),
+      isErrTty: isTty('err'),
+      columns: isTty('out') ? columns : undefined,
+      async out(text) {
+        writes += 1
+        if (scene.writesMax !== undefined && scene.writesMax < writes) throw new OutputClosed()
+        out += text
+      },
+      err(text) {
+        err += text
+      },
+      readStdin: async () => stdin,
+      async *readLines() {
+        yield* stdin.split('\n').filter((line) => line !== '')
+      },
+      onInterrupt: () => () => undefined,
+    },
+    // Nothing here waits: what sleeps would sleep for ever, so whoever races it wins.
+    clock: { now: () => now, sleep: () => new Promise<void>(() => undefined) },
+    prompt: scripted(answers),
+    files: {
+      readText: async (path) =>
+        scene.files?.[path] ?? refuse('request-invalid', `${path} cannot be read: ENOENT`),
+      async writePrivate(path, text) {
+        written.set(path, text)
+      },
+    },
+    contexts: inMemory(scene),
+    children: {
+      async run(child) {
+        children.push(child)
+        return scene.childStatus ?? 0
+      },
+    },
+    async connect(target) {
+      targets.push(target)
+      return (scene.admin ?? refuse('authority-missing', 'no authority in this test')) as Admin
+    },
+    async local(target) {
+      targets.push(target)
+      return (scene.local ?? refuse('authority-missing', 'no authority in this test')) as Local
+    },
+    throwaway: async () => ({ dataDir: '/throwaway', dispose: async () => undefined }),
+  }
+  return { world, ran: () => ({ out, err, targets, written, children }) }
+}
+
+function scripted(answers: Answer[]): Prompt {
+  const next = (to: keyof Prompt, message: string): never => {
+    const found = answers.shift()
+    if (found === undefined) throw new Error(`nobody has an answer to: ${message}`)
+    expect(found.to, message).toBe(to)
+    if (found.about !== undefined) expect(message).toMatch(found.about)
+    if (found.answer === 'interrupt') refuse('interrupted', 'the question was left unanswered')
+    return found.answer as never
+  }
+  return {
+    confirm: async ({ message }) => next('confirm', message),
+    async input({ message, validate }) {
+      for (;;) {
+        const answer: string = next('input', message)
+        if (validate?.(answer) === undefined) return answer
+      }
+    },
+    password: async ({ message }) => next('password', message),
+    async select({ message, choices }) {
+      const answer: string = next('select', message)
+      expect(choices.map(({ value }) => value)).toContain(answer)
+      return answer as never
+    },
+    checkbox: async ({ message }) => next('checkbox', message),
+  }
+}
+
+function inMemory({ contexts = [], currentContext }: Scene): Contexts {
+  let stored = [...contexts]
+  let current = currentContext
+  const mustExist = (name: string): void => {
+    if (!stored.some((one) => one.name === name)) {
+      refuse('context-unknown', `there is no context ${name}`, { next: 'credctl context list' })
+    }
+  }
+  return {
+    list: async () => stored,
+    current: async () => current,
+    async add(context) {
+      if (stored.some(({ name }) => name === context.name)) {
+        refuse('context-exists', `a context ${context.name} exists already`)
+      }
+      stored.push(context)
+    },
+    async use(name) {
+      mustExist(name)
+      current = name
+    },
+    async remove(name) {
+      mustExist(name)
+      stored = stored.filter((one) => one.name !== name)
+      if (current === name) current = undefined
+    },
+  }
+}
+
+/** A time so many seconds from `NOW`, as the JSON has it. */
+export const fromNow = (seconds: number): string => formatInstant((NOW + seconds * 1000) as Instant)
