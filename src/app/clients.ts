@@ -8,6 +8,7 @@ import type { Page, PageRequest } from '#kernel/page.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { ClientFilter, Reading } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
+import type { Memory } from './idempotency.ts'
 import { record } from './record.ts'
 import { revokeForEvent } from './revoke.ts'
 
@@ -36,35 +37,56 @@ export async function clientOf(tx: Reading, id: string): Promise<Client> {
   )
 }
 
+export interface Created {
+  readonly client: Client
+  readonly clientSecret?: string
+}
+
+/** A secret whose answer was lost can be told again for a day, and is sealed until then. */
+const createdMemory = ({ signer }: Deps): Memory<Created> => ({
+  keep: ({ client, clientSecret }) => ({
+    client,
+    sealed: clientSecret === undefined ? null : signer.sealText(client.id, clientSecret),
+  }),
+  async bring(_, kept) {
+    const { client, sealed } = kept as { client: Client; sealed: string | null }
+    return sealed === null
+      ? { client }
+      : { client, clientSecret: signer.openText(client.id, sealed) }
+  },
+})
+
 /** Registers a client. A secret that we make is answered once and kept only as a keyed hash. */
-export function createClient(
-  deps: Deps,
-  context: Context,
-  request: NewClient,
-): Promise<{ client: Client; clientSecret?: string }> {
+export function createClient(deps: Deps, context: Context, request: NewClient): Promise<Created> {
   const deed = { action: 'client.create', target: `client:${request.id}` }
-  return record(deps, context, deed, async (tx) => {
-    refuseEscalation(request.scopes, context.caller.scopes)
-    refuseMismatch(request)
-    if ((await tx.findClient(request.id)) !== undefined) {
-      refuse('client-exists', `a client ${request.id} is registered already`, {
-        next: `credctl client show ${request.id}`,
-        facts: { clientId: request.id },
-      })
-    }
-    const now = deps.clock.now()
-    const client = newClient(request, now)
-    await tx.insertClient(client)
-    if (request.auth !== 'secret') {
-      return { result: { client }, detail: registered(client) }
-    }
-    const made = request.secret === undefined ? makeSecret(deps) : undefined
-    await tx.insertClientSecret(hashed(deps, request, made, now))
-    return {
-      result: made === undefined ? { client } : { client, clientSecret: made },
-      detail: registered(client),
-    }
-  })
+  return record<Created>(
+    deps,
+    context,
+    deed,
+    async (tx) => {
+      refuseEscalation(request.scopes, context.caller.scopes)
+      refuseMismatch(request)
+      if ((await tx.findClient(request.id)) !== undefined) {
+        refuse('client-exists', `a client ${request.id} is registered already`, {
+          next: `credctl client show ${request.id}`,
+          facts: { clientId: request.id },
+        })
+      }
+      const now = deps.clock.now()
+      const client = newClient(request, now)
+      await tx.insertClient(client)
+      if (request.auth !== 'secret') {
+        return { result: { client }, detail: registered(client) }
+      }
+      const made = request.secret === undefined ? makeSecret(deps) : undefined
+      await tx.insertClientSecret(hashed(deps, request, made, now))
+      return {
+        result: made === undefined ? { client } : { client, clientSecret: made },
+        detail: registered(client),
+      }
+    },
+    createdMemory(deps),
+  )
 }
 
 function refuseMismatch({ id, auth, keys, secret }: NewClient): void {

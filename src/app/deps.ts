@@ -30,4 +30,11 @@ export interface Caller {
 export interface Context {
   readonly caller: Caller
   readonly requestId: string
+  readonly idempotency?: Idempotency
+}
+
+/** The name under which a mutation may be sent again, and what tells it from another. */
+export interface Idempotency {
+  readonly key: string
+  readonly fingerprint: string
 }

@@ -14,6 +14,7 @@ import type { Reading, Writing } from '#store/port.ts'
 import { clientOf } from './clients.ts'
 import type { Context, Deps } from './deps.ts'
 import { type AuthorityTime, mintingTime } from './feed.ts'
+import type { Memory } from './idempotency.ts'
 import { record } from './record.ts'
 import { settleDue } from './settle.ts'
 
@@ -51,25 +52,70 @@ export async function issueTokens(
   request: NewTokens,
 ): Promise<readonly Issued[]> {
   const deed = { action: 'credential.issue', target: `client:${request.clientId}` }
-  const minted = await record(deps, context, deed, async (tx) => {
-    await settleDue(deps, tx)
-    const result = await mint(deps, context, tx, request)
-    const [first] = result.credentials
-    if (first !== undefined) signed(deps, result, first)
-    return {
-      result,
-      justification: request.justification,
-      detail: detailOf(result),
-      ...(request.count === 1 ? { target: `credential:${first?.id}` } : {}),
-    }
-  })
+  const minted = await record(
+    deps,
+    context,
+    deed,
+    async (tx) => {
+      await settleDue(deps, tx)
+      const result = await mint(deps, context, tx, request)
+      const [first] = result.credentials
+      if (first !== undefined) signed(deps, result, first)
+      return {
+        result,
+        justification: request.justification,
+        detail: detailOf(result),
+        ...(request.count === 1 ? { target: `credential:${first?.id}` } : {}),
+      }
+    },
+    mintedMemory,
+  )
   const { ttlSeconds, clampedFromSeconds } = minted.grant
+  const now = toSeconds(deps.clock.now())
   return minted.credentials.map((credential) => ({
     token: signed(deps, minted, credential),
     credential,
-    ttlSeconds,
+    // What is left of it, which is all of it unless an earlier answer is given again.
+    ttlSeconds: Math.max(0, Math.min(ttlSeconds, toSeconds(credential.expiresAt) - now)),
     ...(clampedFromSeconds === undefined ? {} : { clampedFromSeconds }),
   }))
+}
+
+interface KeptMint {
+  readonly grant: Grant
+  readonly issuer: string
+  readonly keyId: string
+  readonly ids: readonly string[]
+}
+
+/** Tokens are never kept: the same records, signed anew, are the same credentials. */
+const mintedMemory: Memory<Minted> = {
+  keep: ({ grant, issuer, key, credentials }): KeptMint => ({
+    grant,
+    issuer,
+    keyId: key.id,
+    ids: credentials.map(({ id }) => id),
+  }),
+  async bring(tx, kept) {
+    const { grant, issuer, keyId, ids } = kept as KeptMint
+    const key = await tx.findKey(keyId)
+    const sealed = await tx.sealedKey(keyId)
+    const credentials: Credential[] = []
+    for (const id of ids) {
+      const credential = await tx.findCredential(id)
+      if (credential !== undefined) credentials.push(credential)
+    }
+    if (key === undefined || sealed === undefined || credentials.length < ids.length) {
+      return refuse(
+        'idempotency-conflict',
+        'what was issued under this key is no longer on record',
+        {
+          next: 'choose a new idempotency key',
+        },
+      )
+    }
+    return { grant, issuer, key, sealed, credentials }
+  },
 }
 
 async function mint(

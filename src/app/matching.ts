@@ -186,7 +186,9 @@ async function absent(tx: Reading, target: string, now: Instant): Promise<ItemRe
       return { target, result: 'not-found', detail: 'no such credential is on record' }
     }
   }
-  if (target.startsWith('key:') && (await tx.findKey(target.slice('key:'.length))) !== undefined) {
+  const key = target.startsWith('key:') ? await tx.findKey(target.slice('key:'.length)) : undefined
+  if (key?.state === 'revoked') return { target, result: 'already-revoked' }
+  if (key !== undefined) {
     return { target, result: 'revoked', detail: 'no live credential on record was signed with it' }
   }
   return { target, result: 'not-found', detail: 'no live credential matches' }

@@ -4,6 +4,7 @@ import type { Instant } from '#kernel/instant.ts'
 import { Problem, rowOf } from '#kernel/problem.ts'
 import type { Writing } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
+import { type Memory, plainMemory, recall, remember } from './idempotency.ts'
 
 /** What is about to be done, as the audit log names it. */
 export interface Deed {
@@ -24,18 +25,23 @@ export interface Done<T> {
 /**
  * Load, decide, record: the shape of every mutation. The audit entry is part of the transaction,
  * so that nothing is done which is not on record; a refusal rolls the work back and is recorded by
- * itself. What failed and may be tried again was not refused and leaves no entry.
+ * itself. What failed and may be tried again was not refused and leaves no entry. A request that was
+ * done before under its idempotency key is answered again and not done again.
  */
 export async function record<T>(
   deps: Deps,
   context: Context,
   deed: Deed,
   work: (tx: Writing) => Promise<Done<T>>,
+  memory: Memory<T> = plainMemory(),
 ): Promise<T> {
   try {
     return await deps.store.write(async (tx) => {
+      const earlier = await recall(tx, context, memory)
+      if (earlier !== undefined) return earlier.result
       const done = await work(tx)
       await tx.appendAudit(auditEntry(deps, context, deed, 'ok', done))
+      await remember(tx, context, memory, { result: done.result, at: deps.clock.now() })
       return done.result
     })
   } catch (thrown) {

@@ -50,7 +50,9 @@ export function revoke(
     await refuseUnknownKeys(tx, terms.selector)
     const matching = await match(deps, tx, terms, now)
     const said = phrase(terms.selector)
-    if (isVain(terms, matching.matched)) return await vain(tx, matching, said)
+    if (isVain(terms, matching.matched) || areKeysRevoked(terms, matching)) {
+      return await vain(tx, terms, matching, said)
+    }
     const revocation = await publish(deps, context, tx, terms, matching)
     return {
       result: { revocation, items: matching.items },
@@ -72,8 +74,13 @@ async function refuseUnknownKeys(tx: Reading, { keys = [] }: Selector): Promise<
   }
 }
 
+/** A key counts without live tokens, since its thief can make some; but it is revoked only once. */
+const areKeysRevoked = ({ selector }: Terms, { items }: Matching): boolean =>
+  selector.keys !== undefined && items.every(({ result }) => result === 'already-revoked')
+
 /** Nothing would change. That is success where it had been revoked or spared, else "not found". */
-async function vain(tx: Reading, { items, before }: Matching, said: string) {
+async function vain(tx: Reading, { selector }: Terms, matching: Matching, said: string) {
+  const { items } = matching
   const done = items.some(({ result }) => result === 'already-revoked' || result === 'spared')
   if (!done) {
     refuse('nothing-matched', `no live credential matches ${said}, so nothing was recorded`, {
@@ -81,12 +88,25 @@ async function vain(tx: Reading, { items, before }: Matching, said: string) {
       facts: { items },
     })
   }
-  const revocation = before === undefined ? undefined : await tx.findRevocation(before)
+  const revocation =
+    matching.before === undefined
+      ? await revocationOfKeys(tx, selector.keys ?? [])
+      : await tx.findRevocation(matching.before)
   return {
     result: revocation === undefined ? { items } : { revocation, items },
     target: revocation === undefined ? '*' : `revocation:${revocation.id}`,
     detail: { selector: said, already: true },
   }
+}
+
+const revocationOfKeys = async (
+  tx: Reading,
+  keys: readonly string[],
+): Promise<Revocation | undefined> => {
+  if (keys.length === 0) return undefined
+  const none = { tokens: [], clients: [], subjects: [], sessions: [], scopes: [], audiences: [] }
+  const candidates = await tx.revocationCandidates({ ...none, keys, trusts: [] })
+  return candidates.find(({ selector }) => selector.keys?.some((key) => keys.includes(key)))
 }
 
 async function publish(

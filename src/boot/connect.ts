@@ -47,7 +47,9 @@ export async function connectTo(
     target.kind === 'remote'
       ? remoteTransport(target, env, warn)
       : await localTransport(dataDirectory(env, target.dataDir), env, onDispose)
-  return connect(adminApi, transport, newRequestId)
+  return connect(adminApi, transport, newRequestId, {
+    retry: { clock: systemClock, entropy: systemEntropy },
+  })
 }
 
 function remoteTransport(

@@ -73,6 +73,7 @@ async function send(
         accept: 'application/json, application/problem+json',
         'user-agent': target.userAgent,
         'x-request-id': call.requestId,
+        ...(call.idempotencyKey === undefined ? {} : { 'idempotency-key': call.idempotencyKey }),
         ...(hasBody ? { 'content-type': 'application/json' } : {}),
         ...(target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }),
       },

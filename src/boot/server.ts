@@ -4,6 +4,7 @@ import { authenticateBearer } from '#app/authenticate.ts'
 import { showAuthority } from '#app/authority.ts'
 import type { Caller } from '#app/deps.ts'
 import { jwks } from '#app/keys.ts'
+import { purgeStep } from '#app/purge.ts'
 import { newId } from '#kernel/identifier.ts'
 import { refuse } from '#kernel/problem.ts'
 import { createHttp, type HttpOptions } from '#server/http.ts'
@@ -82,6 +83,7 @@ export async function startServer(
     await network.listen(address).catch((failure: unknown) => refuseListen(address, failure))
     const socketPath = await listenOnSocket(socket, files.socket, warn)
     const bound = network.addresses()[0] as { readonly port: number } | undefined
+    const endPurge = keepPurging(authority, onFault)
     const shownHost = address.host.includes(':') ? `[${address.host}]` : address.host
     const url = `${tls === undefined ? 'http' : 'https'}://${shownHost}:${bound?.port ?? address.port}`
     return {
@@ -89,6 +91,7 @@ export async function startServer(
       async stop() {
         if (stopping) return
         stopping = true
+        endPurge()
         await Promise.all([network.close(), socket.close()])
         if (socketPath !== undefined) rmSync(socketPath, { force: true })
         await authority.close()
@@ -99,6 +102,33 @@ export async function startServer(
     await Promise.all([network.close(), socket.close()])
     release()
     throw failure
+  }
+}
+
+const PURGE_EVERY_MS = 10_000
+const PURGE_PAUSE_MS = 50
+
+/** Purges in small steps with pauses between them, for as long as the server runs. */
+function keepPurging({ deps }: OpenAuthority, onFault: FaultLog): () => void {
+  let timer: NodeJS.Timeout | undefined
+  let isOver = false
+  const step = async (): Promise<void> => {
+    let hasMore = false
+    try {
+      hasMore = await purgeStep(deps)
+    } catch (fault) {
+      onFault(fault, 'purge')
+    }
+    if (!isOver) wait(hasMore ? PURGE_PAUSE_MS : PURGE_EVERY_MS)
+  }
+  const wait = (delayMs: number): void => {
+    timer = setTimeout(() => void step(), delayMs)
+    timer.unref()
+  }
+  wait(PURGE_EVERY_MS)
+  return () => {
+    isOver = true
+    clearTimeout(timer)
   }
 }
 

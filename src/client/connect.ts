@@ -1,23 +1,52 @@
-import type { AnyRoute, Api, Operations } from '#contract/route.ts'
+import { type AnyRoute, type Api, mutates, type Operations } from '#contract/route.ts'
 import type { Transport, WireCall } from '#contract/transport.ts'
 import { isProblemCode, Problem, type ProblemDocument } from '#kernel/problem.ts'
+import { type Retry, retrying } from './retry.ts'
+
+export interface ConnectOptions {
+  /** Sends again what may be sent again; without it, every call is sent once. */
+  readonly retry?: Retry
+  /** A name under which the mutations of this run may be sent again; by default each has its own. */
+  readonly idempotencyKey?: string
+}
 
 /** The contract from the other side: a function for each route, over any transport. */
 export function connect<A extends Api>(
   api: A,
   transport: Transport,
   newRequestId: () => string,
+  options: ConnectOptions = {},
 ): Operations<A> {
+  const { retry } = options
+  let mutations = 0
+  /** A run may make several mutations under the one key it was given; their order tells them apart. */
+  const keyOf = (requestId: string): string => {
+    const { idempotencyKey } = options
+    mutations += 1
+    if (idempotencyKey === undefined) return requestId
+    return mutations === 1 ? idempotencyKey : `${idempotencyKey}#${mutations}`
+  }
   const calls = Object.entries(api).map(([operation, route]) => {
     const call = async (input: Readonly<Record<string, unknown>>): Promise<unknown> => {
       const requestId = newRequestId()
-      const answer = await transport({ operation, ...split(route, input), requestId })
-      if (answer.ok) return answer.value
-      throw revive(answer.problem)
+      const wire: WireCall = {
+        operation,
+        ...split(route, input),
+        requestId,
+        ...(mutates(route) ? { idempotencyKey: keyOf(requestId) } : {}),
+      }
+      const send = (): Promise<unknown> => sendOnce(transport, wire)
+      return retry === undefined ? send() : retrying(retry, send)
     }
     return [operation, call]
   })
   return Object.fromEntries(calls) as Operations<A>
+}
+
+async function sendOnce(transport: Transport, call: WireCall): Promise<unknown> {
+  const answer = await transport(call)
+  if (answer.ok) return answer.value
+  throw revive(answer.problem)
 }
 
 /** Path parameters go into the path, the rest into the query of a GET or DELETE, else the body. */

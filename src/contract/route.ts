@@ -16,6 +16,8 @@ export interface Route<Params, Query, Body, Reply, QueryGiven = Query, BodyGiven
   readonly query: z.ZodType<Query, QueryGiven>
   readonly body: z.ZodType<Body, BodyGiven>
   readonly reply: z.ZodType<Reply>
+  /** A POST that changes nothing, such as a plan; GETs change nothing anyway. */
+  readonly isRead?: true
   /** Every refusal it may answer beside those that any route may. */
   readonly refuses: readonly WireProblem[]
 }
@@ -42,6 +44,10 @@ export type Reply<R> =
 export type Operations<A extends Api> = {
   readonly [K in keyof A]: (input: Given<A[K]>) => Promise<Reply<A[K]>>
 }
+
+/** Whether a call of it changes something. */
+export const mutates = ({ method, isRead }: Pick<AnyRoute, 'method' | 'isRead'>): boolean =>
+  method !== 'GET' && isRead !== true
 
 export const route = <P, Q, B, Y, QG, BG>(
   spec: Route<P, Q, B, Y, QG, BG>,

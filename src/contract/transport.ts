@@ -8,6 +8,8 @@ export interface WireCall {
   readonly query: Readonly<Record<string, string>>
   readonly body: unknown
   readonly requestId: string
+  /** The same mutation sent again under the same key is done once and answered alike. */
+  readonly idempotencyKey?: string
 }
 
 export type WireAnswer =

@@ -78,6 +78,7 @@ export const problems = {
   'client-exists': { title: 'Client exists', exit: 8, status: 409 },
   'revocation-final': { title: 'Revocation is final', exit: 8, status: 409 },
   'revocation-lifted': { title: 'Revocation was lifted', exit: 8, status: 409 },
+  'idempotency-conflict': { title: 'Idempotency key was used', exit: 8, status: 409 },
   'plan-drift': { title: 'The plan no longer fits', exit: 8, status: 409 },
   'authority-missing': { title: 'No authority here', exit: 1, status: 404, local: true },
   'store-corrupt': { title: 'Database is damaged', exit: 1, status: 500 },

@@ -1,15 +1,13 @@
 import type { z } from 'zod'
 import { type AdminApi, adminApi } from '#contract/admin-api.ts'
-import type { AnyRoute, Input, Reply } from '#contract/route.ts'
+import { type AnyRoute, type Input, mutates, type Reply } from '#contract/route.ts'
 import type { WireAnswer, WireCall } from '#contract/transport.ts'
-import type { Caller } from '#app/deps.ts'
+import type { Caller, Context } from '#app/deps.ts'
+import { fingerprint } from '#domain/audit/fingerprint.ts'
 import { Problem, problemDocument, refuse, toProblem } from '#kernel/problem.ts'
 
 /** A call whose caller is known: what an operation is handed beside its input. */
-export interface Call {
-  readonly caller: Caller
-  readonly requestId: string
-}
+export type Call = Context
 
 /** What the server provides: an operation a route. A handler never sees HTTP. */
 export type Operating = {
@@ -74,8 +72,18 @@ async function serve(
     input: unknown,
     call: Call,
   ) => Promise<unknown>
-  const reply = await operation(input, { caller, requestId: call.requestId })
+  const reply = await operation(input, contextOf(route, call, caller, input))
   return route.reply.parse(reply)
+}
+
+function contextOf(route: AnyRoute, call: WireCall, caller: Caller, input: object): Context {
+  const { requestId, idempotencyKey: key } = call
+  if (key === undefined || !mutates(route)) return { caller, requestId }
+  if (!/^[\x21-\x7e]{1,128}$/.test(key)) {
+    refuse('request-invalid', 'an idempotency key holds 1 to 128 printable ASCII characters')
+  }
+  const idempotency = { key, fingerprint: fingerprint(call.operation, input) }
+  return { caller, requestId, idempotency }
 }
 
 function routeOf(operation: string): AnyRoute {

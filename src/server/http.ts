@@ -86,7 +86,11 @@ const wireCall = (operation: string, request: FastifyRequest): WireCall => ({
   query: request.query as Record<string, string>,
   body: request.body ?? {},
   requestId: request.id,
+  ...idempotencyOf(request.headers['idempotency-key']),
 })
+
+const idempotencyOf = (given: string | string[] | undefined): { idempotencyKey?: string } =>
+  typeof given === 'string' ? { idempotencyKey: given } : {}
 
 function mountHealth(app: FastifyInstance, { ready }: HttpOptions): void {
   app.get('/livez', async () => ({ status: 'ok' }))

@@ -13,6 +13,7 @@ import {
   verify,
 } from 'node:crypto'
 import type { KeyAlgorithm } from '#domain/keys/key.ts'
+import { decodeBase64url, encodeBase64url } from '#kernel/base64url.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { GeneratedKey, PublicJwk, Signer } from './port.ts'
 
@@ -58,6 +59,15 @@ export function createNodeSigner(keyEncryptionKey: () => Uint8Array): Signer {
       if (key === null || signature.length !== P256_SIGNATURE_BYTES) return false
       return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
     },
+    sealText: (name, text) =>
+      encodeBase64url(encrypt(keyEncryptionKey(), TEXTS, name, Buffer.from(text))),
+    openText: (name, sealed) =>
+      decrypt(
+        keyEncryptionKey(),
+        TEXTS,
+        name,
+        decodeBase64url(sealed) ?? new Uint8Array(0),
+      ).toString(),
     hashSecret: (secret) =>
       createHmac('sha256', derived(keyEncryptionKey(), 'credctl client secrets'))
         .update(secret)
@@ -75,37 +85,46 @@ function generate(master: Uint8Array, algorithm: KeyAlgorithm, keyId: string): G
   }
 }
 
-/** AES-256-GCM, with the key's name as associated data: a sealed key cannot be passed for another. */
+const KEYS = 'credctl signing keys'
+const TEXTS = 'credctl sealed texts'
+
 function seal(master: Uint8Array, keyId: string, key: KeyObject): Uint8Array {
-  const iv = randomBytes(IV_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', derived(master, 'credctl signing keys'), iv)
-  cipher.setAAD(Buffer.from(keyId))
   const plain = key.export({ format: 'der', type: 'pkcs8' })
-  const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
+  const sealed = encrypt(master, KEYS, keyId, plain)
   plain.fill(0)
-  return Buffer.concat([Buffer.from([SEAL_VERSION]), iv, cipher.getAuthTag(), sealed])
+  return sealed
 }
 
 function unseal(master: Uint8Array, keyId: string, sealed: Uint8Array): KeyObject {
+  const plain = decrypt(master, KEYS, keyId, sealed)
+  const key = createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' })
+  plain.fill(0)
+  return key
+}
+
+/** AES-256-GCM, with the name as associated data: what is sealed cannot be passed for another. */
+function encrypt(master: Uint8Array, purpose: string, name: string, plain: Uint8Array): Buffer {
+  const iv = randomBytes(IV_BYTES)
+  const cipher = createCipheriv('aes-256-gcm', derived(master, purpose), iv)
+  cipher.setAAD(Buffer.from(name))
+  const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
+  return Buffer.concat([Buffer.from([SEAL_VERSION]), iv, cipher.getAuthTag(), sealed])
+}
+
+function decrypt(master: Uint8Array, purpose: string, name: string, sealed: Uint8Array): Buffer {
   const iv = sealed.subarray(1, 1 + IV_BYTES)
   const tag = sealed.subarray(1 + IV_BYTES, 1 + IV_BYTES + TAG_BYTES)
   try {
-    const decipher = createDecipheriv('aes-256-gcm', derived(master, 'credctl signing keys'), iv, {
-      authTagLength: TAG_BYTES,
-    })
-    decipher.setAAD(Buffer.from(keyId))
+    const options = { authTagLength: TAG_BYTES }
+    const decipher = createDecipheriv('aes-256-gcm', derived(master, purpose), iv, options)
+    decipher.setAAD(Buffer.from(name))
     decipher.setAuthTag(tag)
-    const plain = Buffer.concat([
-      decipher.update(sealed.subarray(1 + IV_BYTES + TAG_BYTES)),
-      decipher.final(),
-    ])
-    const key = createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' })
-    plain.fill(0)
-    return key
+    const rest = sealed.subarray(1 + IV_BYTES + TAG_BYTES)
+    return Buffer.concat([decipher.update(rest), decipher.final()])
   } catch {
-    return refuse('key-locked', `the key-encryption key does not open signing key ${keyId}`, {
+    return refuse('key-locked', `the key-encryption key does not open ${name}`, {
       next: 'bring back the key-encryption key that belongs to this database, or restore a backup of both',
-      facts: { keyId },
+      facts: { name },
     })
   }
 }

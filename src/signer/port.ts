@@ -13,6 +13,10 @@ export interface Signer {
   sign(keyId: string, sealed: Uint8Array, message: Uint8Array): Uint8Array
   /** Whether the signature is this key's; also false for a key or a signature of a wrong shape. */
   verify(jwk: PublicJwk, message: Uint8Array, signature: Uint8Array): boolean
+  /** Seals a secret that has to be told again, such as one whose first answer was lost. */
+  sealText(name: string, text: string): string
+  /** Opens what was sealed under that name. */
+  openText(name: string, sealed: string): string
   /** A keyed hash of a client secret of ours: 256 random bits need no slow one. */
   hashSecret(secret: string): Uint8Array
   /** A slow, salted hash (scrypt) of a secret that was imported, which may be guessable. */

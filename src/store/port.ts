@@ -78,6 +78,10 @@ export interface Reading {
   listAudit(filter: AuditFilter, page: PageRequest): Promise<Page<AuditEntry>>
   /** In order, those after `after`. */
   feedEntries(after: number, limit: number): Promise<readonly FeedEntry[]>
+
+  findReply(actor: string, key: string): Promise<StoredReply | undefined>
+  /** Whether `purgeCredentials` would find work; cheap enough to ask after every command. */
+  isPurgeDue(tier: Tier, expiredBefore: Instant): Promise<boolean>
 }
 
 export interface Writing extends Reading {
@@ -99,6 +103,32 @@ export interface Writing extends Reading {
   updateKey(key: Key): Promise<void>
   /** Append only; the database itself refuses to change or remove an entry. */
   appendAudit(entry: AuditEntry): Promise<void>
+
+  insertReply(reply: StoredReply, at: Instant): Promise<void>
+  /** Forgets at most `limit` replies that are older; says how many. */
+  forgetReplies(before: Instant, limit: number): Promise<number>
+  /**
+   * Removes credentials of a tier that expired before then, looking at no more than `limit` rows, in
+   * the order in which they were issued. It stops at the first that must stay, so one that outlives
+   * its elders keeps the younger ones a little longer.
+   */
+  purgeCredentials(tier: Tier, expiredBefore: Instant, limit: number): Promise<PurgeStep>
+}
+
+/** What was answered to a request that may be sent again (see `app/idempotency.ts`). */
+export interface StoredReply {
+  readonly actor: string
+  readonly key: string
+  /** Of the request; another request under the same key is refused. */
+  readonly fingerprint: string
+  /** As JSON has it. */
+  readonly result: unknown
+}
+
+export interface PurgeStep {
+  readonly removed: number
+  /** Nothing more to do until something else is old enough. */
+  readonly isDone: boolean
 }
 
 export interface ClientFilter {

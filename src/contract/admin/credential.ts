@@ -146,6 +146,7 @@ export const credentialApi = {
   verifyToken: route({
     method: 'POST',
     path: '/v1/credentials/verify',
+    isRead: true,
     summary: 'Decide on a token',
     scope: 'admin:credentials:read',
     params: NoParams,

@@ -163,6 +163,7 @@ export const revocationApi = {
   planRevocation: route({
     method: 'POST',
     path: '/v1/revocations/plan',
+    isRead: true,
     summary: 'Say what a revocation would hit; nothing is recorded',
     scope: 'admin:revocations:write',
     params: NoParams,

@@ -1,8 +1,9 @@
 import { foundation } from './0001-foundation.ts'
+import { repliesAndPurge } from './0002-replies-and-purge.ts'
 import type { Migration } from './migration.ts'
 
 /** Every step, in order and without gaps; `test/unit/store` holds them to it. */
-export const migrations: readonly Migration[] = [foundation]
+export const migrations: readonly Migration[] = [foundation, repliesAndPurge]
 
 /** The schema version this program works with. */
 export const SCHEMA_VERSION = migrations.length

@@ -19,6 +19,8 @@ import {
 } from './credentials.ts'
 import { appendFeed, createAuthority, feedEntries, feedState, findAuthority } from './feed.ts'
 import { findKey, insertKey, listKeys, sealedKey, updateKey } from './keys.ts'
+import { isPurgeDue, purgeCredentials } from './purge.ts'
+import { findReply, forgetReplies, insertReply } from './replies.ts'
 import {
   findRevocation,
   insertRevocation,
@@ -53,6 +55,8 @@ export const readingOn = ({ use }: Turn): Reading => ({
   sealedKey: async (id) => sealedKey(use(), id),
   listAudit: async (filter, page) => listAudit(use(), filter, page),
   feedEntries: async (after, limit) => feedEntries(use(), after, limit),
+  findReply: async (actor, key) => findReply(use(), actor, key),
+  isPurgeDue: async (tier, expiredBefore) => isPurgeDue(use(), tier, expiredBefore),
 })
 
 export const writingOn = (turn: Turn): Writing => {
@@ -71,5 +75,9 @@ export const writingOn = (turn: Turn): Writing => {
     insertKey: async (key, sealed) => insertKey(use(), key, sealed),
     updateKey: async (key) => updateKey(use(), key),
     appendAudit: async (entry) => appendAudit(use(), entry),
+    insertReply: async (reply, at) => insertReply(use(), reply, at),
+    forgetReplies: async (before, limit) => forgetReplies(use(), before, limit),
+    purgeCredentials: async (tier, expiredBefore, limit) =>
+      purgeCredentials(use(), tier, expiredBefore, limit),
   }
 }
