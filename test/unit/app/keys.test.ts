@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest'
+import { jwks } from '#app/keys.ts'
+import { createWorld, refusalOf, type TestWorld } from '../world.ts'
+
+async function withToken(): Promise<{ world: TestWorld; token: string; keyId: string }> {
+  const world = await createWorld()
+  await world.admin.createClient({ id: 'a', scopes: ['read'] })
+  const { items } = await world.admin.issueTokens({ clientId: 'a', ttlSeconds: 3600 })
+  const { keyId } = await world.admin.showAuthority({})
+  return { world, token: items[0]?.token ?? '', keyId }
+}
+
+const published = async ({ deps }: TestWorld): Promise<(string | undefined)[]> =>
+  (await jwks(deps)).keys.map(({ kid }) => kid)
+const statesOf = async ({ admin }: TestWorld): Promise<Record<string, string>> =>
+  Object.fromEntries((await admin.listKeys({})).items.map(({ id, state }) => [id, state]))
+/** Something that settles what is due, and changes nothing besides. */
+const settle = async ({ admin }: TestWorld): Promise<unknown> =>
+  admin.issueTokens({ clientId: 'a', ttlSeconds: 1 })
+
+const HOUR = 3600_000
+/** Longest life, a minute for a mint under way, and the leeway. */
+const RETIREMENT = HOUR + 60_000 + 2_000
+
+describe('rotation', () => {
+  it('signs with the new key and publishes the old one as long as a token needs it', async () => {
+    const { world, token, keyId } = await withToken()
+    expect(await published(world)).toEqual([keyId])
+    const { key, previous } = await world.admin.rotateKey({})
+    expect(key).toMatchObject({ state: 'active', liveCredentials: 0 })
+    expect(previous).toMatchObject({ id: keyId, state: 'retiring', liveCredentials: 1 })
+    expect(await published(world)).toEqual([key.id, keyId])
+    const [fresh] = (await world.admin.issueTokens({ clientId: 'a' })).items
+    expect(fresh?.credential.keyId).toBe(key.id)
+
+    world.clock.advance(HOUR - 1)
+    expect((await world.admin.verifyToken({ token })).verdict).toBe('accepted')
+    world.clock.advance(RETIREMENT - HOUR)
+    await settle(world)
+    expect(await published(world)).toEqual([key.id, keyId])
+    world.clock.advance(1)
+    expect(await published(world)).toEqual([key.id])
+    expect(await statesOf(world)).toEqual({ [keyId]: 'retiring', [key.id]: 'active' })
+    await settle(world)
+    expect(await statesOf(world)).toEqual({ [keyId]: 'retired', [key.id]: 'active' })
+  })
+
+  it('publishes public members only', async () => {
+    const { world, keyId } = await withToken()
+    const { keys } = await jwks(world.deps)
+    expect(keys).toEqual([
+      {
+        kty: 'EC',
+        crv: 'P-256',
+        x: expect.stringMatching(/^[\w-]{43}$/),
+        y: expect.stringMatching(/^[\w-]{43}$/),
+        alg: 'ES256',
+        use: 'sig',
+        kid: keyId,
+      },
+    ])
+  })
+
+  it('of a purpose that has no keys yet is refused', async () => {
+    const { world } = await withToken()
+    const refusal = await refusalOf(world.admin.rotateKey({ purpose: 'feed' }))
+    expect(refusal.code).toBe('request-invalid')
+  })
+
+  it('many times keeps one key active and every token alive', async () => {
+    const { world, token } = await withToken()
+    const tokens = [token]
+    for (let i = 0; i < 4; i++) {
+      await world.admin.rotateKey({})
+      tokens.push((await world.admin.issueTokens({ clientId: 'a' })).items[0]?.token ?? '')
+    }
+    const states = Object.values(await statesOf(world))
+    expect(states.filter((state) => state === 'active')).toHaveLength(1)
+    expect(await published(world)).toHaveLength(5)
+    for (const one of tokens) {
+      expect((await world.admin.verifyToken({ token: one })).verdict).toBe('accepted')
+    }
+  })
+})
+
+describe('revoking a key', () => {
+  it('puts another in its place at once and refuses whatever it signed', async () => {
+    const { world, token, keyId } = await withToken()
+    const { revocation, items } = await world.admin.revoke({
+      selector: { keys: [keyId] },
+      reason: 'compromise',
+    })
+    expect(revocation).toMatchObject({ final: true, cut: null, blocks: false })
+    expect(items).toEqual([{ target: `key:${keyId}`, result: 'revoked' }])
+    const decision = await world.admin.verifyToken({ token })
+    expect(decision.verdict).not.toBe('accepted')
+    const [fresh] = (await world.admin.issueTokens({ clientId: 'a' })).items
+    expect((await world.admin.verifyToken({ token: fresh?.token ?? '' })).verdict).toBe('accepted')
+    expect(fresh?.credential.keyId).not.toBe(keyId)
+    expect(await published(world)).toEqual([fresh?.credential.keyId])
+    expect((await world.admin.showKey({ id: keyId })).state).toBe('revoked')
+  })
+
+  it('that no live token needs is recorded all the same: its thief can make some', async () => {
+    const { world, keyId } = await withToken()
+    await world.admin.rotateKey({})
+    world.clock.advance(2 * HOUR)
+    await settle(world)
+    expect((await world.admin.showKey({ id: keyId })).state).toBe('retired')
+    const { revocation } = await world.admin.revoke({
+      selector: { keys: [keyId] },
+      reason: 'compromise',
+    })
+    expect(revocation?.matched.credentials).toBe(0)
+    expect((await world.admin.showKey({ id: keyId })).state).toBe('revoked')
+  })
+
+  it('twice names the revocation that did it', async () => {
+    const { world, keyId } = await withToken()
+    const request = { selector: { keys: [keyId] }, reason: 'compromise' as const }
+    const first = await world.admin.revoke(request)
+    const again = await world.admin.revoke(request)
+    expect(again.items[0]?.result).toBe('already-revoked')
+    expect(again.revocation?.id).toBe(first.revocation?.id)
+    world.clock.advance(2 * HOUR)
+    await world.admin.issueTokens({ clientId: 'a' })
+    const late = await world.admin.revoke(request)
+    expect(late.items[0]?.result).toBe('already-revoked')
+    expect(late.revocation?.id).toBe(first.revocation?.id)
+    expect((await world.admin.listRevocations({})).items).toHaveLength(1)
+  })
+
+  it('shows and lists keys, and knows no others', async () => {
+    const { world, keyId } = await withToken()
+    expect((await world.admin.listKeys({ state: 'active' })).items.map(({ id }) => id)).toEqual([
+      keyId,
+    ])
+    expect((await world.admin.listKeys({ state: 'retired' })).items).toEqual([])
+    expect((await world.admin.listKeys({ purpose: 'feed' })).items).toEqual([])
+    expect((await refusalOf(world.admin.showKey({ id: 'key_x' }))).code).toBe('key-unknown')
+  })
+})
