@@ -20,8 +20,7 @@ export async function purgeStep(deps: Deps): Promise<boolean> {
     const step = await deps.store.write((tx) => tx.purgeCredentials(tier, bound, STEP_ROWS))
     if (!step.isDone) return true
   }
-  const forgotten = await deps.store.write((tx) =>
-    tx.forgetReplies(before(REPLY_SECONDS_MAX), STEP_ROWS),
-  )
-  return forgotten === STEP_ROWS
+  const bound = before(REPLY_SECONDS_MAX)
+  if (!(await deps.store.read((tx) => tx.isForgettingDue(bound)))) return false
+  return (await deps.store.write((tx) => tx.forgetReplies(bound, STEP_ROWS))) === STEP_ROWS
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { Caller } from '#app/deps.ts'
+import { purgeStep } from '#app/purge.ts'
 import type { Local, Target } from '#cli/kit.ts'
 import { connect } from '#client/connect.ts'
 import { type Admin, adminApi } from '#contract/admin-api.ts'
@@ -99,9 +100,21 @@ async function localTransport(
   const authority = openAuthority(directory, env, (fault, where) => {
     if (env['CREDCTL_DEBUG']) process.stderr.write(`fault in ${where}: ${describe(fault)}\n`)
   })
-  onDispose(() => authority.close())
-  return embeddedTransport(authority.dispatch, localCaller())
+  const transport = embeddedTransport(authority.dispatch, localCaller())
+  let hasMutated = false
+  onDispose(async () => {
+    // No server sweeps here, so whoever adds a little also takes a little away, after its answer.
+    if (hasMutated) await purgeStep(authority.deps).catch(ignored)
+    await authority.close()
+  })
+  return (call) => {
+    hasMutated ||= call.idempotencyKey !== undefined
+    return transport(call)
+  }
 }
+
+/** What could not be swept now is swept another time; the command itself has succeeded. */
+const ignored = (): void => undefined
 
 export const describe = (fault: unknown): string =>
   fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)

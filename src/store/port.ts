@@ -80,6 +80,8 @@ export interface Reading {
   feedEntries(after: number, limit: number): Promise<readonly FeedEntry[]>
 
   findReply(actor: string, key: string): Promise<StoredReply | undefined>
+  /** Whether `forgetReplies` would find work. */
+  isForgettingDue(before: Instant): Promise<boolean>
   /** Whether `purgeCredentials` would find work; cheap enough to ask after every command. */
   isPurgeDue(tier: Tier, expiredBefore: Instant): Promise<boolean>
 }

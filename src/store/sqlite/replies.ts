@@ -24,6 +24,9 @@ export function insertReply(db: Connection, reply: StoredReply, at: Instant): vo
   assert(changed === 1, 'a reply was not stored')
 }
 
+export const isForgettingDue = (db: Connection, before: Instant): boolean =>
+  db.get('SELECT 1 FROM reply WHERE at_ms < ? LIMIT 1', [before]) !== undefined
+
 export const forgetReplies = (db: Connection, before: Instant, limit: number): number =>
   db.run(
     `DELETE FROM reply WHERE (actor, idempotency_key) IN

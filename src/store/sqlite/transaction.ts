@@ -20,7 +20,7 @@ import {
 import { appendFeed, createAuthority, feedEntries, feedState, findAuthority } from './feed.ts'
 import { findKey, insertKey, listKeys, sealedKey, updateKey } from './keys.ts'
 import { isPurgeDue, purgeCredentials } from './purge.ts'
-import { findReply, forgetReplies, insertReply } from './replies.ts'
+import { findReply, forgetReplies, insertReply, isForgettingDue } from './replies.ts'
 import {
   findRevocation,
   insertRevocation,
@@ -56,6 +56,7 @@ export const readingOn = ({ use }: Turn): Reading => ({
   listAudit: async (filter, page) => listAudit(use(), filter, page),
   feedEntries: async (after, limit) => feedEntries(use(), after, limit),
   findReply: async (actor, key) => findReply(use(), actor, key),
+  isForgettingDue: async (before) => isForgettingDue(use(), before),
   isPurgeDue: async (tier, expiredBefore) => isPurgeDue(use(), tier, expiredBefore),
 })
 
