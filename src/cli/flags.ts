@@ -202,7 +202,7 @@ export const toggle = (
 export const onOff = (about: string): Flag<boolean | undefined> => ({
   ...base(about, '', {}),
   form: 'switch',
-  parse: ([given]) => given === 'true',
+  parse: (given) => given.at(-1) === 'true',
 })
 
 /** All remaining words, for a positional argument. */

@@ -116,8 +116,20 @@ export interface Prompt {
 /** Refusals of all: `request-invalid`, naming the path and what the system said. */
 export interface Files {
   readText(path: string): Promise<string>
-  /** Writes a new file that only its owner can read (mode 0600); never over an existing one. */
-  writePrivate(path: string, text: string): Promise<void>
+  /**
+   * Makes a new, empty file that only its owner can read (mode 0600); never in the place of an
+   * existing one. Made before the secret that is to go into it, so that none is made in vain.
+   */
+  claimPrivate(path: string): Promise<PrivateFile>
+  /** The public JWK of a public key or certificate in PEM. Refusal: `request-invalid`. */
+  publicJwk(pem: string): Promise<Readonly<Record<string, unknown>>>
+}
+
+export interface PrivateFile {
+  append(text: string): Promise<void>
+  close(): Promise<void>
+  /** Removes it again: there is nothing to put into it. */
+  discard(): Promise<void>
 }
 
 /** Which authority is meant: a folder on this machine, or a server. */

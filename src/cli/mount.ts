@@ -25,8 +25,15 @@ export function parseWords(mounted: Mounted, words: readonly string[]): Raw {
     .helpCommand(false)
     .allowExcessArguments(false)
     .passThroughOptions(mounted.isPassThrough)
+  const flags = new Map<string, readonly string[]>()
   for (const [key, flag] of Object.entries(mounted.flags)) {
-    for (const option of optionsOf(key, flag)) command.addOption(option)
+    for (const [option, toggled] of optionsOf(key, flag)) {
+      command.addOption(option)
+      // Heard here and not read from `opts()`, where `--no-count` and `--count` are one key.
+      command.on(`option:${option.name()}`, (value: string | null) => {
+        flags.set(key, [...(flags.get(key) ?? []), toggled ?? String(value)])
+      })
+    }
   }
   for (const [key, arg] of Object.entries(mounted.args)) {
     command.argument(arg.isRepeatable ? `[${kebab(key)}...]` : `[${kebab(key)}]`, arg.about)
@@ -38,39 +45,22 @@ export function parseWords(mounted: Mounted, words: readonly string[]): Raw {
     if (!(failure instanceof CommanderError)) throw failure
     refuse('usage-invalid', worded(failure), { next: `credctl ${command.name()} --help` })
   }
-  return { flags: flagsOf(mounted.flags, command.opts()), args: argsOf(mounted.args, command) }
+  return { flags, args: argsOf(mounted.args, command) }
 }
 
 /** `issuedAfter` → `issued-after`. */
 export const kebab = (key: string): string => key.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)
 
-function optionsOf(key: string, flag: Flag<unknown>): readonly Option[] {
+/** The options of a flag, each with what it stands for where it takes no value. */
+function optionsOf(key: string, flag: Flag<unknown>): readonly (readonly [Option, string?])[] {
   const long = `--${kebab(key)}`
   const short = flag.short === undefined ? '' : `-${flag.short}, `
-  if (flag.form === 'toggle') return [new Option(`${short}${long}`)]
-  if (flag.form === 'switch') return [new Option(long), new Option(`--no-${kebab(key)}`)]
-  const collect = (value: string, given: readonly string[] = []): readonly string[] => [
-    ...given,
-    value,
+  if (flag.form === 'toggle') return [[new Option(`${short}${long}`), 'true']]
+  if (flag.form === 'value') return [[new Option(`${short}${long} <value>`)]]
+  return [
+    [new Option(long), 'true'],
+    [new Option(`--no-${kebab(key)}`), 'false'],
   ]
-  return [new Option(`${short}${long} <value>`).argParser(collect)]
-}
-
-function flagsOf(flags: Flags, opts: Readonly<Record<string, unknown>>): Raw['flags'] {
-  const raw = new Map<string, readonly string[]>()
-  for (const [key, flag] of Object.entries(flags)) {
-    // commander files `--no-count` under `count`, as true until it is given.
-    const isNegative = flag.form === 'toggle' && /^no[A-Z]/.test(key)
-    const value = isNegative ? opts[key.charAt(2).toLowerCase() + key.slice(3)] : opts[key]
-    if (isNegative) {
-      if (value === false) raw.set(key, ['true'])
-    } else if (Array.isArray(value)) {
-      raw.set(key, value.map(String))
-    } else if (typeof value === 'boolean') {
-      raw.set(key, [String(value)])
-    }
-  }
-  return raw
 }
 
 function argsOf(args: Flags, command: Command): Raw['args'] {
@@ -86,11 +76,12 @@ function argsOf(args: Flags, command: Command): Raw['args'] {
 /** commander's words in ours. What was typed may hold a secret, so only names come through. */
 function worded({ code, message }: CommanderError): string {
   if (code === 'commander.unknownOption') {
-    const given = /unknown option '(--?)([A-Za-z][\w-]{0,31})/.exec(message)
-    const name =
-      given === null ? 'an option' : `${given[1]}${given[1] === '-' ? given[2]?.[0] : given[2]}`
+    const [, dashes, name = ''] =
+      /unknown option '(--?)([A-Za-z][a-z-]{0,23})(?:=.*)?'/s.exec(message) ?? []
+    // A bundle of short ones is cut to its first letter: `-pSECRET` is a password in many programs.
+    const given = dashes === '-' ? `-${name.charAt(0)}` : `--${name}`
     const hint = /\(Did you mean ([^?]{1,80})\?\)/.exec(message)?.[1]
-    return `there is no ${name}${hint === undefined ? '' : `; did you mean ${hint}?`}`
+    return `there is no ${dashes === undefined ? 'option of that name' : given}${hint === undefined ? '' : `; did you mean ${hint}?`}`
   }
   if (code === 'commander.optionMissingArgument') {
     return `${/--[a-z-]+/.exec(message)?.[0] ?? 'an option'} needs a value`

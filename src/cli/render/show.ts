@@ -143,8 +143,9 @@ async function showTable(screen: Screen, view: View): Promise<void> {
   const write = tableWriter(tableOptions(screen, view.shape, 'list'))
   let count = 0
   for await (const rows of pagesOf(screen, view)) {
+    const isFirst = count === 0 && 0 < (view.headline ?? []).length
     count += rows.length
-    if (0 < rows.length) await io.out(write(rows))
+    if (0 < rows.length) await io.out(`${isFirst ? '\n' : ''}${write(rows)}`)
   }
   if (count === 0 && view.view === 'list' && !settings.isQuiet) io.err(`${view.empty}\n`)
 }

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { systemFiles } from '#boot/files.ts'
 import type { CommandTable } from '#cli/command.ts'
 import { commandTable } from '#cli/commands/index.ts'
 import {
@@ -82,7 +83,7 @@ export interface Row extends Scene {
 }
 
 /** The one way in which commands are tested: argv, terminal or pipe, environment → status and streams. */
-export async function check({ status, out = '', err = '', ...scene }: Row): Promise<Ran> {
+export async function check({ status, out = '', err = '', ...scene }: Row): Promise<void> {
   const ran = await runCli(scene)
   const seen = { status: ran.status, out: ran.out, err: ran.err }
   expect(seen).toEqual({
@@ -90,7 +91,6 @@ export async function check({ status, out = '', err = '', ...scene }: Row): Prom
     out: typeof out === 'string' ? out : expect.stringMatching(out),
     err: typeof err === 'string' ? err : expect.stringMatching(err),
   })
-  return ran
 }
 
 /** A line as a shell would split it. */
@@ -140,9 +140,18 @@ function worldOf(
     files: {
       readText: async (path) =>
         scene.files?.[path] ?? refuse('request-invalid', `${path} cannot be read: ENOENT`),
-      async writePrivate(path, text) {
-        written.set(path, text)
+      async claimPrivate(path) {
+        if (path in (scene.files ?? {})) {
+          refuse('request-invalid', `${path} cannot be written: it exists already`)
+        }
+        written.set(path, '')
+        return {
+          append: async (text) => void written.set(path, (written.get(path) ?? '') + text),
+          close: async () => undefined,
+          discard: async () => void written.delete(path),
+        }
       },
+      publicJwk: (pem) => systemFiles.publicJwk(pem),
     },
     contexts: inMemory(scene),
     children: {

@@ -1,0 +1,32 @@
+import { createWorld, type TestWorld, type WorldOptions } from '../../../world.ts'
+import { type Ran, runCli, type Scene } from '../../harness.ts'
+
+export interface Stage {
+  readonly world: TestWorld
+  /** Tokens of `deploy-bot` (two) and of `reader` (one). */
+  readonly tokens: readonly { readonly id: string; readonly token: string }[]
+  /** The real command line before the real authority. */
+  readonly run: (argv: string, scene?: Omit<Scene, 'argv'>) => Promise<Ran>
+  readonly stateOf: (id: string) => Promise<string>
+}
+
+export async function stage(options: WorldOptions = {}): Promise<Stage> {
+  const world = await createWorld(options)
+  const { admin } = world
+  await admin.createClient({ id: 'deploy-bot', scopes: ['deploy:prod'] })
+  await admin.createClient({ id: 'reader', scopes: ['read'], audiences: ['https://api.example'] })
+  const first = await admin.issueTokens({ clientId: 'deploy-bot', count: 2, tags: { run: '7' } })
+  const second = await admin.issueTokens({ clientId: 'reader', subject: 'alice' })
+  return {
+    world,
+    tokens: [...first.items, ...second.items].map(({ token, credential }) => ({
+      token,
+      id: credential.id,
+    })),
+    run: (argv, scene = {}) => runCli({ argv, admin, now: world.clock.now(), ...scene }),
+    stateOf: async (id) => (await admin.showCredential({ id })).state,
+  }
+}
+
+export const idOf = ({ tokens }: Stage, at: number): string => tokens[at]?.id ?? ''
+export const tokenOf = ({ tokens }: Stage, at: number): string => tokens[at]?.token ?? ''
