@@ -59,7 +59,8 @@ CREATE TABLE client_secret (
 CREATE INDEX client_secret_client ON client_secret (client_id);
 
 CREATE TABLE credential (
-  n INTEGER PRIMARY KEY,
+  -- Never used twice, also when the last rows are gone: a purge goes along these numbers.
+  n INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
   client_id TEXT NOT NULL,
   tier TEXT NOT NULL,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { credentialContract } from './credential-suite.ts'
 import { type OpenStore, withStore, client, credential, NOW, refusalOf } from './fixtures.ts'
+import { maintenanceContract } from './maintenance-suite.ts'
 import { recordContract } from './record-suite.ts'
 import { revocationContract } from './revocation-suite.ts'
 import { selectionContract } from './selection-suite.ts'
@@ -16,6 +17,7 @@ export function storeContract(name: string, open: OpenStore): void {
     credentialContract(open)
     selectionContract(open)
     revocationContract(open)
+    maintenanceContract(open)
   })
 }
 
