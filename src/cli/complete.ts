@@ -16,7 +16,7 @@ const COMPLETE_ITEMS_MAX = 200
  */
 export async function complete(words: readonly string[], world: World): Promise<number> {
   const [kind = '', ...line] = words
-  const list = lists[kind as CompletionKind]
+  const list = Object.hasOwn(lists, kind) ? lists[kind as CompletionKind] : undefined
   if (list === undefined) return 0
   const found = await Promise.race([
     list(quietKit(world, line)).catch(() => []),

@@ -38,7 +38,7 @@ export function commandPage(command: AnyCommand, table: CommandTable): string {
       ...paragraphs(fields.length === 0 ? [] : [`Fields: ${fields.join(', ')}.`]),
       ...terms(Object.entries(formats).map(([format, about]) => [`-o ${format}`, about])),
     ]),
-    ...section('EXIT STATUS', terms([...Object.entries(exits), ...commonStatuses(exits)])),
+    ...section('EXIT STATUS', terms(statuses(exits))),
     ...section(
       'EXAMPLES',
       command.examples.flatMap(({ run, about }) => example(about, run)),
@@ -70,7 +70,7 @@ export function programPage(table: CommandTable): string {
     ]),
     ...section('EXIT STATUS', [
       ...paragraphs(topics['exit-codes'].paragraphs),
-      ...terms(commonStatuses({})),
+      ...terms(statuses({})),
     ]),
     ...section('ENVIRONMENT', [
       ...paragraphs(topics.environment.paragraphs),
@@ -82,8 +82,9 @@ export function programPage(table: CommandTable): string {
 
 export const pageName = (path: readonly string[]): string => ['credctl', ...path].join('-')
 
-const commonStatuses = (own: Readonly<Record<number, string>>): Terms =>
-  Object.entries(exitStatuses).filter(([status]) => !Object.hasOwn(own, status))
+/** The common statuses, and what they mean particularly here. Integer keys come in their order. */
+const statuses = (own: Readonly<Record<number, string>>): Terms =>
+  Object.entries({ ...exitStatuses, ...own })
 
 function page(name: string, lines: readonly string[]): string {
   const head = [

@@ -44,7 +44,7 @@ export async function styleOf(inColor: boolean): Promise<Style> {
 
 /** What a state's colour says: may act, may not, not now, no longer. */
 export function paintOfState(state: string, style: Style): Paint {
-  return style[STATES[state] ?? 'cyan']
+  return style[(Object.hasOwn(STATES, state) ? STATES[state] : undefined) ?? 'cyan']
 }
 
 const STATES: Readonly<Record<string, keyof Style>> = {

@@ -48,6 +48,8 @@ export interface Scene {
   readonly childStatus?: number
   readonly now?: Instant
   readonly table?: CommandTable
+  /** Whatever waits on the clock has waited long enough; otherwise it waits for ever. */
+  readonly isLate?: boolean
   /** stdout's reader goes away after this many writes. */
   readonly writesMax?: number
 }
@@ -134,8 +136,10 @@ function worldOf(
       },
       onInterrupt: () => () => undefined,
     },
-    // Nothing here waits: what sleeps would sleep for ever, so whoever races it wins.
-    clock: { now: () => now, sleep: () => new Promise<void>(() => undefined) },
+    clock: {
+      now: () => now,
+      sleep: () => (scene.isLate === true ? Promise.resolve() : new Promise(() => undefined)),
+    },
     prompt: scripted(answers),
     files: {
       readText: async (path) =>

@@ -50,7 +50,7 @@ export const thing = (number: number, changes: Partial<Thing> = {}): Thing => ({
   scopes: ['deploy:prod', 'read'],
   expiresAt: fromNow(540 * number),
   size: number * 10,
-  state: ['active', 'revoked', 'suspended', 'expired'][(number - 1) % 4] ?? '',
+  state: ['active', 'revoked', 'suspended', 'constructor'][(number - 1) % 4] ?? '',
   tags: { team: `t${number}` },
   ...changes,
 })
