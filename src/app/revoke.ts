@@ -109,7 +109,7 @@ const revocationOfKeys = async (
   return candidates.find(({ selector }) => selector.keys?.some((key) => keys.includes(key)))
 }
 
-async function publish(
+export async function publish(
   deps: Deps,
   context: Context,
   tx: Writing,

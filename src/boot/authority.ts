@@ -52,7 +52,7 @@ export const refuseMissing = (directory: string): never =>
     facts: { dataDir: directory },
   })
 
-function depsOf(store: Store, files: AuthorityFiles, env: Environment): Deps {
+export function depsOf(store: Store, files: AuthorityFiles, env: Environment): Deps {
   let key: Uint8Array | undefined
   const signer = createNodeSigner(() => (key ??= readKeyEncryptionKey(files.keyEncryptionKey, env)))
   return {
@@ -101,7 +101,7 @@ export async function createAuthority(
   }
 }
 
-function makeFolder(directory: string): void {
+export function makeFolder(directory: string): void {
   try {
     if (mkdirSync(directory, { recursive: true, mode: 0o700 }) === undefined) return
     chmodSync(directory, 0o700)

@@ -135,6 +135,13 @@ export function localOf(target: Target, env: Environment, warn: (line: string) =
     dataDir,
     init: ({ issuer }) =>
       createAuthority(dataDir, issuerOf(issuer ?? ISSUER_DEFAULT), env, localCaller()),
+    backup: async (file, onProgress) =>
+      (await import('./backup.ts')).backUp(dataDir, file, env, {
+        caller: localCaller(),
+        onProgress,
+      }),
+    restore: async (file) =>
+      (await import('./backup.ts')).restore(dataDir, file, env, localCaller()),
     async serve({ listen, tlsCert, tlsKey, behindProxy }, onReady) {
       const { startServer } = await import('./server.ts')
       const onFault = (fault: unknown, where: string): void => {

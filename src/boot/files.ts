@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises'
+import { open, readFile, unlink } from 'node:fs/promises'
 import type { Files } from '#cli/kit.ts'
 import { refuse } from '#kernel/problem.ts'
 
@@ -15,16 +15,35 @@ export const systemFiles: Files = {
       return refuseFile(path, 'read', failure)
     }
   },
-  async writePrivate(path, text) {
+  async claimPrivate(path) {
     try {
       const handle = await open(path, 'wx', 0o600)
-      try {
-        await handle.writeFile(text)
-      } finally {
-        await handle.close()
+      return {
+        append: async (text) => {
+          try {
+            await handle.appendFile(text)
+          } catch (failure) {
+            refuseFile(path, 'written', failure)
+          }
+        },
+        close: () => handle.close(),
+        discard: async () => {
+          await handle.close()
+          await unlink(path)
+        },
       }
     } catch (failure) {
-      refuseFile(path, 'written', failure)
+      return refuseFile(path, 'written', failure)
+    }
+  },
+  async publicJwk(pem) {
+    const { createPublicKey } = await import('node:crypto')
+    try {
+      return { ...createPublicKey(pem).export({ format: 'jwk' }) }
+    } catch {
+      return refuse('request-invalid', 'that is no public key in PEM', {
+        next: 'give a PUBLIC KEY or a CERTIFICATE in PEM, or the key as a JWK in JSON (RFC 7517)',
+      })
     }
   },
 }

@@ -1,5 +1,4 @@
-import { chmodSync, readFileSync, rmSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
+import { readFileSync, rmSync } from 'node:fs'
 import { authenticateBearer } from '#app/authenticate.ts'
 import { showAuthority } from '#app/authority.ts'
 import type { Caller } from '#app/deps.ts'
@@ -10,6 +9,7 @@ import { refuse } from '#kernel/problem.ts'
 import { createHttp, type HttpOptions } from '#server/http.ts'
 import { metadata, openApi } from '#server/documents.ts'
 import type { FaultLog, OpenAuthority } from './authority.ts'
+import { takeLock } from './lock.ts'
 import { systemClock, systemEntropy } from './system.ts'
 
 export interface ServeOptions {
@@ -209,26 +209,6 @@ function refuseListen({ host, port }: Address, failure: unknown): never {
     next: 'stop the other program, or give another address with --listen',
     facts: { host, port, cause: code ?? null },
   })
-}
-
-/**
- * An exclusive transaction in an SQLite file of its own says who serves. The kernel gives it back
- * when the process ends, however it ends; a process id in a file would outlive its process.
- */
-function takeLock(file: string): () => void {
-  const lock = new DatabaseSync(file)
-  try {
-    lock.exec('PRAGMA busy_timeout = 0')
-    lock.exec('BEGIN EXCLUSIVE')
-    chmodSync(file, 0o600)
-  } catch {
-    lock.close()
-    refuse('authority-serving', 'another `credctl serve` serves this authority', {
-      next: 'use it, or stop it first',
-      facts: { lock: file },
-    })
-  }
-  return () => lock.close()
 }
 
 async function listenOnSocket(

@@ -171,8 +171,30 @@ export interface Local {
     readonly dataDir: string
     readonly keyId: string
   }>
+  /** Copies the database, while it is in use, into a new file. Refusal: `request-invalid`. */
+  backup(file: string, onProgress: (done: number, total: number) => void): Promise<BackedUp>
+  /** Puts a backup in the place of the database. Refusals: `authority-serving`, `key-locked` … */
+  restore(file: string): Promise<Restored>
   /** Serves until the process is told to stop. Refusals: `listen-refused`, `authority-serving`. */
   serve(options: ServeOptions, onReady: (ready: Serving) => Promise<void>): Promise<void>
+}
+
+export interface BackedUp {
+  readonly file: string
+  readonly bytes: number
+  readonly issuer: string
+  readonly position: number
+}
+
+export interface Restored {
+  readonly issuer: string
+  readonly dataDir: string
+  readonly epoch: number
+  readonly position: number
+  readonly keyId: string
+  readonly revokedKeys: readonly string[]
+  readonly revocationId: string
+  readonly replaced?: string
 }
 
 export interface ServeOptions {

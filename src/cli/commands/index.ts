@@ -48,6 +48,16 @@ export const commandTable: CommandTable = {
       load: async () => (await import('./revocation/unblock.ts')).revocationUnblock,
     },
     {
+      path: ['backup'],
+      summary: 'Copy the database into a file, while it is in use',
+      load: async () => (await import('./backup.ts')).backup,
+    },
+    {
+      path: ['restore'],
+      summary: 'Put a backup in the place of the database, under a new epoch',
+      load: async () => (await import('./restore.ts')).restore,
+    },
+    {
       path: ['completion'],
       summary: 'Print the completion script of a shell',
       load: async () => (await import('./completion.ts')).completion,

@@ -46,10 +46,10 @@ function faultOf(previous: Link, entry: FeedEntry): string | undefined {
   return undefined
 }
 
-/** +1, or the opening of the next epoch, which may come before the last sequence (a restore). */
+/** +1, or the opening of a later epoch, which may come before the last sequence (a restore). */
 const follows = (previous: Position, { position }: FeedEntry): boolean =>
   position === successorOf(previous) ||
-  (opensEpoch(position) && epochOf(position) === epochOf(previous) + 1)
+  (opensEpoch(position) && epochOf(previous) < epochOf(position))
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i])

@@ -86,9 +86,13 @@ export const epochIsFull = (state: FeedState): boolean => {
   return next !== undefined && opensEpoch(next)
 }
 
-/** Opens the next epoch; it names the position and the chain that it continues. */
-export function epochEntry(state: FeedState): FeedEntry {
-  const at = position(epochOf(state.position) + 1, 0)
+/**
+ * Opens the next epoch, or a later one; it names the position and the chain that it continues. A
+ * restore opens one above every epoch that the replaced feed may have reached.
+ */
+export function epochEntry(state: FeedState, epoch = epochOf(state.position) + 1): FeedEntry {
+  if (epoch <= epochOf(state.position)) refuse('internal', `epoch ${epoch} has begun already`)
+  const at = position(epoch, 0)
   if (successorOf(at) === undefined) refuse('internal', 'the feed has no epochs left')
   const body = { continues: state.position, chain: encodeBase64url(state.chain) }
   return entryAt(at, state, 'epoch', body, undefined)
