@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 let made = 0
 
@@ -22,7 +23,7 @@ export function runProcess(
   args: readonly string[],
   { uid, stopAt = Infinity }: { uid?: number; stopAt?: number } = {},
 ): Promise<Finished> {
-  const script = join(import.meta.dirname, 'process.ts')
+  const script = fileURLToPath(new URL('./process.ts', import.meta.url))
   const child = spawn(process.execPath, [script, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
