@@ -196,7 +196,9 @@ async function showResult(kit: Kit, plan: ServerPlan, revoked: Revoked): Promise
   if (revocation === null) return
   if (!revocation.final) kit.hint(`to undo it: credctl revocation lift ${revocation.id}`)
   if (revocation.blocks) kit.hint(`to issue again: credctl revocation unblock ${revocation.id}`)
-  kit.hint('resource servers that check only the JWKS accept these tokens until they expire')
+  if (0 < revocation.matched.credentials) {
+    kit.hint('resource servers that check only the JWKS accept these tokens until they expire')
+  }
 }
 
 /** What, how many, for whom and why, in one sentence. */

@@ -1,4 +1,5 @@
 import { defineCommand } from '#cli/command.ts'
+import { targets } from '#cli/commands/revoke/plan-text.ts'
 import { text } from '#cli/flags.ts'
 import { record } from '#cli/view.ts'
 import { revocationShape } from './shape.ts'
@@ -20,6 +21,11 @@ export const revocationShow = defineCommand({
 
   async run(kit, { id }) {
     const { showRevocation } = await kit.admin()
-    return { view: record(revocationShape, await showRevocation({ id })) }
+    const revocation = await showRevocation({ id })
+    const spared = targets(revocation.exceptions)
+    const headline = [
+      `Hits ${targets(revocation.selector)}${spared === '' ? '' : `; spares ${spared}`}`,
+    ]
+    return { view: record(revocationShape, revocation, { headline }) }
   },
 })

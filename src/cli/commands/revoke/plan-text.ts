@@ -1,4 +1,4 @@
-import type { RevocationItem, ServerPlan } from '#cli/commands/revocation/shape.ts'
+import type { Revocation, RevocationItem, ServerPlan } from '#cli/commands/revocation/shape.ts'
 import { formatDuration } from '#kernel/duration.ts'
 
 /** How many lines of one kind a person is shown; the JSON has them all. */
@@ -53,13 +53,36 @@ function counts(name: string, byValue: Readonly<Record<string, number>>): string
 }
 
 function spared({ exceptions }: ServerPlan): string[] {
-  const named = [
-    ...exceptions.tokens.map((id) => `token:${id}`),
-    ...exceptions.clients.map((id) => `client:${id}`),
-    ...exceptions.subjects.map((id) => `subject:${id}`),
-    ...exceptions.sessions.map((id) => `session:${id}`),
-  ].map(visible)
-  return named.length === 0 ? [] : [row('spared', short(named.join(' ')))]
+  const named = targets(exceptions)
+  return named === '' ? [] : [row('spared', named)]
+}
+
+const dimensions = [
+  ['tokens', 'token'],
+  ['clients', 'client'],
+  ['subjects', 'subject'],
+  ['sessions', 'session'],
+  ['scopes', 'scope'],
+  ['audiences', 'audience'],
+  ['keys', 'key'],
+  ['trusts', 'trust'],
+] as const
+
+type Named = Partial<Revocation['selector']>
+
+/** A selector, or exceptions, as one line: `client:deploy-bot scope:deploy:*`. */
+export function targets(named: Named): string {
+  const terms: string[] = []
+  for (const [field, name] of dimensions) {
+    for (const value of named[field] ?? []) terms.push(`${name}:${visible(value)}`)
+  }
+  for (const [key, value] of Object.entries(named.tags ?? {})) {
+    terms.push(`tag:${visible(key)}=${visible(value)}`)
+  }
+  if (named.issuedBefore !== undefined) terms.push(`issued-before:${named.issuedBefore}`)
+  if (named.issuedAfter !== undefined) terms.push(`issued-after:${named.issuedAfter}`)
+  if (named.all === true) terms.push('all')
+  return short(terms.join(' '))
 }
 
 /** The values that were named and hit nothing. */

@@ -1,0 +1,573 @@
+import { describe, expect, it } from 'vitest'
+import { defaultPolicy } from '#domain/policy/policy.ts'
+import { fromNow, type Scene } from '../../harness.ts'
+import { idOf, type Stage, stage, tokenOf } from './stage.ts'
+
+const SELECTOR = {
+  tokens: [],
+  clients: [],
+  subjects: [],
+  sessions: [],
+  scopes: [],
+  audiences: [],
+  keys: [],
+  trusts: [],
+  tags: {},
+}
+const NOBODY = { tokens: [], clients: [], subjects: [], sessions: [] }
+const BOTH_OF_BOT = {
+  credentials: 2,
+  byClient: { 'deploy-bot': 2 },
+  byScope: { 'deploy:prod': 2 },
+  byAudience: { 'http://127.0.0.1:7420': 2 },
+}
+
+interface Row extends Omit<Scene, 'argv'> {
+  /** `$0` to `$2` are the ids of the tokens on the stage. */
+  readonly argv: string
+  readonly status: number
+  readonly out?: string | RegExp
+  readonly err?: string | RegExp
+  /** Which of the three tokens are revoked afterwards. */
+  readonly dead?: readonly number[]
+}
+
+const filled = (it: Stage, text: string): string =>
+  text.replaceAll(/\$(\d)/g, (_, at: string) => idOf(it, Number(at)))
+
+async function play(row: Row): Promise<void> {
+  const it = await stage()
+  const { argv, status, out = '', err = '', dead = [], ...scene } = row
+  const ran = await it.run(filled(it, argv), {
+    ...scene,
+    ...(scene.stdin === undefined ? {} : { stdin: filled(it, scene.stdin) }),
+  })
+  const states = await Promise.all([0, 1, 2].map((at) => it.stateOf(idOf(it, at))))
+  expect({
+    status: ran.status,
+    out: ran.out,
+    err: ran.err,
+    dead: states.flatMap((state, at) => (state === 'revoked' ? [at] : [])),
+  }).toEqual({
+    status,
+    out: typeof out === 'string' ? out : expect.stringMatching(out),
+    err: typeof err === 'string' ? err : expect.stringMatching(err),
+    dead,
+  })
+  expect(it.world.faults).toEqual([])
+}
+
+describe('usage', () => {
+  it.for<Row>([
+    { argv: 'revoke --reason testing', status: 2, err: /\[selector-empty\]/ },
+    { argv: 'revoke --reason testing --yes', status: 2, err: /\[selector-empty\]/ },
+    { argv: 'revoke --reason testing --dry-run', status: 2, err: /\[selector-empty\]/ },
+    {
+      argv: 'revoke --issued-after 1h --reason testing --yes',
+      status: 2,
+      err: /narrow a selection, and there is none.*\[selector-empty\]/,
+    },
+    {
+      argv: 'revoke --from - --client deploy-bot --reason testing --yes',
+      stdin: '# nothing but a remark\n\n',
+      status: 2,
+      err: /stdin names no tokens \[selector-empty\]/,
+    },
+    { argv: 'revoke --client deploy-bot --yes', status: 2, err: /--reason is missing/ },
+    { argv: 'revoke --client deploy-bot --reason hunger --yes', status: 2, err: /--reason/ },
+    {
+      argv: 'revoke --token - --from - --reason testing --yes',
+      status: 2,
+      err: /both want stdin \[usage-invalid\]/,
+    },
+    {
+      argv: 'revoke --token - --reason testing --yes',
+      stdin: '',
+      status: 2,
+      err: /stdin holds no token \[token-malformed\]/,
+    },
+    {
+      argv: 'revoke --token - --reason testing --yes',
+      stdin: 'eyJhbGciOiJub25lIn0.e30',
+      status: 2,
+      err: /a JWT has three parts.*\[token-malformed\]/,
+    },
+    {
+      argv: 'revoke --token - --reason testing --yes',
+      stdin: 'e30.e30.AA',
+      status: 2,
+      err: /the token has no id \(claim jti\) \[token-malformed\]/,
+    },
+    {
+      argv: 'revoke --all --client deploy-bot --reason testing --confirm all',
+      status: 2,
+      err: /all already includes.*\[request-invalid\]/,
+    },
+    {
+      argv: 'revoke --client deploy-bot --reason compromise --grace 10s --yes',
+      status: 2,
+      err: /\[request-invalid\]/,
+    },
+    {
+      argv: 'revoke --client deploy-bot --reason testing --grace 10m --yes',
+      status: 5,
+      err: /\[policy-denied\]/,
+    },
+    {
+      argv: 'revoke --tag run=7 --reason compromise --block --yes',
+      status: 2,
+      err: /so a list cannot be blocked.*\[request-invalid\]/,
+    },
+    {
+      argv: 'revoke --client deploy-bot --reason testing --expires 2026-11-23T19:00:00Z --yes',
+      status: 2,
+      err: /which has passed \[request-invalid\]/,
+    },
+  ])('$argv → $status', (row) => play(row))
+})
+
+describe('confirmation', () => {
+  const ask = 'revoke --client deploy-bot --reason testing'
+  const all = 'revoke --all --reason testing'
+  it.for<Row>([
+    { argv: ask, status: 2, err: /neither --yes nor --confirm \[confirmation-required\]/ },
+    { argv: `${ask} --no-input`, tty: true, status: 2, err: /\[confirmation-required\]/ },
+    {
+      argv: ask,
+      tty: true,
+      answers: [{ to: 'confirm', about: /Revoke 2 credentials\?/, answer: true }],
+      status: 0,
+      out: /^Revoked 2 credentials of deploy-bot \(testing\)\./,
+      err: /by client {3}deploy-bot 2\n.*by scope {4}deploy:prod 2\n/s,
+      dead: [0, 1],
+    },
+    {
+      argv: ask,
+      tty: true,
+      answers: [{ to: 'confirm', answer: false }],
+      status: 1,
+      err: /\[declined\]/,
+    },
+    {
+      argv: ask,
+      tty: true,
+      answers: [{ to: 'confirm', answer: 'interrupt' }],
+      status: 130,
+      err: /\[interrupted\]/,
+    },
+    { argv: `${ask} --yes`, tty: true, status: 0, out: /^Revoked 2/, err: /undo/, dead: [0, 1] },
+    { argv: `${ask} -y`, status: 0, out: /^Revoked 2/, err: /undo/, dead: [0, 1] },
+    {
+      argv: `${ask} --confirm client:deploy-bot`,
+      status: 0,
+      out: /^Revoked 2/,
+      err: /undo/,
+      dead: [0, 1],
+    },
+    { argv: `${ask} --confirm deploy-bot`, status: 2, err: /it is client:deploy-bot/ },
+    {
+      argv: `${all} --yes`,
+      status: 2,
+      err: /--yes is not enough.*\n {2}next: add --confirm all\n$/,
+    },
+    { argv: `${all} --confirm everything`, status: 2, err: /the phrase does not match; it is all/ },
+    { argv: `${all} --confirm all`, status: 0, out: /^Revoked 3/, err: /undo/, dead: [0, 1, 2] },
+    {
+      argv: all,
+      tty: true,
+      answers: [{ to: 'input', about: /Type all to go on/, answer: 'all' }],
+      status: 0,
+      out: /^Revoked 3 credentials of deploy-bot, reader \(testing\)/,
+      err: /It would revoke 3 credentials/,
+      dead: [0, 1, 2],
+    },
+    {
+      argv: all,
+      tty: true,
+      answers: [{ to: 'input', answer: 'yes' }],
+      status: 2,
+      err: /\[confirmation-required\]/,
+    },
+    {
+      argv: all,
+      tty: true,
+      answers: [{ to: 'input', answer: '' }],
+      status: 1,
+      err: /\[declined\]/,
+    },
+    { argv: `${ask} --no-count --yes`, status: 2, err: /next: add --confirm client:deploy-bot/ },
+    {
+      argv: `${ask} --no-count --confirm client:deploy-bot`,
+      status: 0,
+      out: /^Revoked 2/,
+      err: /undo/,
+      dead: [0, 1],
+    },
+    {
+      argv: "revoke --scope 'deploy:*' --subject deploy-bot --reason testing --confirm 'subject:deploy-bot scope:deploy:*'",
+      status: 0,
+      out: /^Revoked 2/,
+      err: /undo/,
+      dead: [0, 1],
+    },
+    {
+      argv: 'revoke --client deploy-bot',
+      tty: true,
+      answers: [
+        { to: 'select', about: /Reason/, answer: 'superseded' },
+        { to: 'confirm', answer: true },
+      ],
+      status: 0,
+      out: /\(superseded\)/,
+      err: /undo/,
+      dead: [0, 1],
+    },
+    {
+      argv: 'revoke --client nobody --reason testing',
+      tty: true,
+      status: 3,
+      err: /\[nothing-matched\]/,
+    },
+  ])('$argv (terminal: $tty) → $status', (row) => play(row))
+
+  it('is asked of a script before anything is looked at', async () => {
+    const it = await stage()
+    const ran = await it.run('revoke --from missing.txt --reason testing')
+    expect(ran.status).toBe(2)
+    expect(ran.err).toContain('[confirmation-required]')
+    expect(ran.targets).toEqual([])
+  })
+
+  it('is severe above what policy says', async () => {
+    const revocation = { ...defaultPolicy.revocation, confirmAbove: 1 }
+    const it = await stage({ policy: { ...defaultPolicy, revocation } })
+    const refused = await it.run('revoke --client deploy-bot --reason testing --yes')
+    expect(refused.status).toBe(2)
+    expect(refused.err).toContain('next: add --confirm client:deploy-bot')
+    const done = await it.run('revoke --client reader --reason testing --yes')
+    expect(done.status).toBe(0)
+  })
+})
+
+describe('selecting', () => {
+  const done = { status: 0, out: /^Revoked/, err: /undo/ }
+  it.for<Row>([
+    { ...done, argv: 'revoke --token $1 --reason testing -y', dead: [1] },
+    { ...done, argv: 'revoke --token $1 --token $2 --reason testing -y', dead: [1, 2] },
+    { ...done, argv: 'revoke --session $0 --reason testing -y', dead: [0] },
+    { ...done, argv: 'revoke --subject alice --reason testing -y', dead: [2] },
+    { ...done, argv: 'revoke --scope read --reason testing -y', dead: [2] },
+    { ...done, argv: 'revoke --audience https://api.example --reason testing -y', dead: [2] },
+    { ...done, argv: 'revoke --tag run=7 --reason testing -y', dead: [0, 1] },
+    { ...done, argv: 'revoke --client deploy-bot,reader --reason testing -y', dead: [0, 1, 2] },
+    {
+      ...done,
+      argv: 'revoke --client deploy-bot,reader --except-token $1 --reason testing -y',
+      dead: [0, 2],
+      err: /1 matching credential is spared/,
+    },
+    {
+      ...done,
+      argv: 'revoke --all --except-client reader --reason testing --confirm all',
+      dead: [0, 1],
+    },
+    {
+      ...done,
+      argv: 'revoke --all --except-subject alice --reason testing --confirm all',
+      dead: [0, 1],
+    },
+    {
+      ...done,
+      argv: 'revoke --all --except-session $0 --reason testing --confirm all',
+      dead: [1, 2],
+    },
+    {
+      ...done,
+      argv: 'revoke --all --issued-after 1m --reason testing --confirm "issued-after:2026-11-23T19:07:00.000Z all"',
+      dead: [0, 1, 2],
+    },
+    {
+      argv: 'revoke --all --issued-before 1m --reason testing --confirm "issued-before:2026-11-23T19:07:00.000Z all"',
+      status: 3,
+      err: /\[nothing-matched\]/,
+    },
+    {
+      ...done,
+      argv: 'revoke --from - --reason testing -y',
+      stdin: '# leaked\n$0\n\n  $2  \r\n',
+      dead: [0, 2],
+    },
+  ])('$argv', (row) => play(row))
+
+  it('reads a token itself, from stdin, a list or, with a warning, the command line', async () => {
+    const it = await stage()
+    const piped = await it.run('revoke --token - --reason testing -y', { stdin: tokenOf(it, 0) })
+    expect(piped.status).toBe(0)
+    const listed = await it.run('revoke --from ids.txt --reason testing -y -o json', {
+      files: { 'ids.txt': `${tokenOf(it, 1)}\n` },
+    })
+    expect(JSON.parse(listed.out)).toMatchObject({
+      items: [{ target: `token:${idOf(it, 1)}`, result: 'revoked' }],
+    })
+    const bare = await it.run(`revoke --token ${tokenOf(it, 2)} --reason testing -y`)
+    expect(bare.status).toBe(0)
+    expect(bare.err).toContain('a token on the command line can be read by others')
+    for (const ran of [piped, listed, bare]) {
+      for (const { token } of it.tokens) expect(ran.out + ran.err).not.toContain(token)
+    }
+    for (const at of [0, 1, 2]) expect(await it.stateOf(idOf(it, at))).toBe('revoked')
+  })
+
+  it('takes no more names than one request holds', async () => {
+    const it = await stage()
+    const lines = Array.from({ length: 10_001 }, (_, i) => `cred_${i}`).join('\n')
+    const ran = await it.run('revoke --from ids.txt --reason testing -y', {
+      files: { 'ids.txt': lines },
+    })
+    expect(ran.status).toBe(2)
+    expect(ran.err).toMatch(/10001 tokens are named.*at most 10000/)
+  })
+
+  it('a key, for good, and everything it signed', async () => {
+    const it = await stage()
+    const { keyId } = await it.world.admin.showAuthority({})
+    const ran = await it.run(`revoke --key ${keyId} --reason compromise -y`)
+    expect(ran.status).toBe(0)
+    expect(ran.out).toContain(`Revoked key ${keyId} and 3 credentials of deploy-bot, reader`)
+    expect(ran.err).not.toContain('to undo it')
+  })
+})
+
+describe('the plan', () => {
+  it('is what --dry-run prints, key for key, and nothing is recorded', async () => {
+    const it = await stage()
+    const { position } = await it.world.admin.showAuthority({})
+    const ran = await it.run(
+      'revoke --client deploy-bot --reason compromise --message Rotate. --expires 2h --incident inc_1 --except-subject alice --dry-run -o json',
+    )
+    expect(ran.status).toBe(0)
+    expect(JSON.parse(ran.out)).toEqual({
+      hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      position,
+      policyVersion: 1,
+      selector: { ...SELECTOR, clients: ['deploy-bot'] },
+      exceptions: { ...NOBODY, subjects: ['alice'] },
+      reach: 'sessions',
+      reason: 'compromise',
+      message: 'Rotate.',
+      graceSeconds: 0,
+      blocks: true,
+      final: false,
+      expiresAt: fromNow(7200),
+      incidentId: 'inc_1',
+      matched: BOTH_OF_BOT,
+      phrase: 'client:deploy-bot',
+      warnings: [
+        `nothing that matches will be issued until ${fromNow(7200)}; what is revoked by then stays revoked`,
+        'whoever holds a stolen token will read the message',
+      ],
+    })
+    expect((await it.world.admin.listRevocations({})).items).toEqual([])
+    expect((await it.world.admin.showAuthority({})).position).toBe(position)
+  })
+
+  it.for<Row>([
+    {
+      argv: 'revoke --client deploy-bot,nobody --reason testing --grace 10s --dry-run',
+      status: 0,
+      out: [
+        'Would revoke 2 credentials: client:deploy-bot client:nobody (testing)',
+        '  by client   deploy-bot 2',
+        '  by scope    deploy:prod 2',
+        '  by audience http://127.0.0.1:7420 2',
+        '  grace       10s',
+        '  not-found   client:nobody: no live credential matches',
+        '',
+      ].join('\n'),
+    },
+    {
+      argv: 'revoke --all --except-client reader --reason testing --dry-run',
+      status: 0,
+      out: /spared {6}client:break-glass client:reader\n/,
+    },
+    {
+      argv: 'revoke --client nobody --reason testing --dry-run -o json',
+      status: 3,
+      out: /"credentials":0/,
+      err: /"code":"nothing-matched"/,
+    },
+    { argv: 'revoke --client nobody --reason compromise --dry-run -o json', status: 0, out: /^\{/ },
+    {
+      argv: 'revoke --client deploy-bot --reason testing --dry-run -q',
+      status: 0,
+      out: /^[0-9a-f]{64}\n$/,
+    },
+    {
+      argv: 'revoke --client deploy-bot --reason testing --dry-run -o name',
+      status: 0,
+      out: /^plan\/[0-9a-f]{64}\n$/,
+    },
+  ])('$argv', (row) => play(row))
+
+  it('that no longer fits when it is confirmed is a conflict', async () => {
+    const it = await stage()
+    const { admin } = it.world
+    const ran = await it.run('revoke --client deploy-bot --reason testing -y', {
+      admin: { ...admin, revoke: (input) => admin.revoke({ ...input, block: true }) },
+    })
+    expect(ran.status).toBe(8)
+    expect(ran.err).toContain('[plan-drift]')
+  })
+
+  it('shows what a list would do to a terminal without letting it', async () => {
+    const it = await stage()
+    const ran = await it.run('revoke --from ids.txt --client deploy-bot --reason compromise', {
+      files: { 'ids.txt': `${idOf(it, 0)}\ncred_\u001b[2Jx\n` },
+      tty: true,
+      answers: [{ to: 'confirm', answer: false }],
+    })
+    expect(ran.err).not.toContain('\u001b[2J')
+  })
+})
+
+describe('the result', () => {
+  it('is { revocation, items }, key for key', async () => {
+    const it = await stage()
+    const ran = await it.run(
+      'revoke --client deploy-bot --reason privilege-withdrawn --message "Ask the team." --reach tokens --grace 5s --final --incident inc_1 -y -o json',
+    )
+    const { position } = await it.world.admin.showAuthority({})
+    expect(ran.status).toBe(0)
+    expect(JSON.parse(ran.out)).toEqual({
+      revocation: {
+        id: expect.stringMatching(/^rev_/),
+        position,
+        selector: { ...SELECTOR, clients: ['deploy-bot'] },
+        exceptions: NOBODY,
+        cut: position,
+        reach: 'tokens',
+        reason: 'privilege-withdrawn',
+        message: 'Ask the team.',
+        graceSeconds: 5,
+        blocks: false,
+        final: true,
+        publishedAt: fromNow(0),
+        state: 'open',
+        matched: BOTH_OF_BOT,
+        actor: 'local:tester',
+        incidentId: 'inc_1',
+      },
+      items: [{ target: 'client:deploy-bot', result: 'revoked' }],
+    })
+  })
+
+  it('says what, how many, for whom, why, and how to undo it', async () => {
+    const it = await stage()
+    const ran = await it.run('revoke --client deploy-bot --reason compromise --expires 1h -y')
+    const [revocation] = (await it.world.admin.listRevocations({})).items
+    const id = revocation?.id ?? ''
+    expect(ran.out.split('\n')[0]).toBe(
+      `Revoked 2 credentials of deploy-bot (compromise); issuing is blocked until ${fromNow(3600)}.`,
+    )
+    expect(ran.out).toContain(id)
+    expect(ran.out).toContain(String(revocation?.position))
+    expect(ran.err).toContain(`to undo it: credctl revocation lift ${id}\n`)
+    expect(ran.err).toContain(`to issue again: credctl revocation unblock ${id}\n`)
+    expect(ran.err).toContain('check only the JWKS accept these tokens until they expire')
+  })
+
+  it('calls a suspension by its name', async () => {
+    const it = await stage()
+    const ran = await it.run('revoke --client reader --reason other --expires 1h -y')
+    expect(ran.out).toMatch(
+      new RegExp(`^Suspended 1 credential of reader until ${fromNow(3600)} \\(other\\)\\.`),
+    )
+    expect(await it.stateOf(idOf(it, 2))).toBe('suspended')
+  })
+
+  it.for<Row>([
+    {
+      argv: 'revoke --token $0,cred_gone --reason testing -y -o json',
+      status: 6,
+      out: /"items":\[\{"target":"token:cred_\w+","result":"revoked"\},\{"target":"token:cred_gone","result":"not-found","detail":"[^"]+"\}\]\}\n$/,
+      err: /"code":"partly-done"/,
+      dead: [0],
+    },
+    {
+      argv: 'revoke --token $0,cred_gone --reason testing -y',
+      status: 6,
+      out: /token:cred_gone +not-found +no such credential is on record\n/,
+      err: /1 of 2 named values hit nothing live \[partly-done\]/,
+      dead: [0],
+    },
+    {
+      argv: 'revoke --client nobody --reason compromise -y',
+      status: 0,
+      out: /^Revoked 0 credentials \(compromise\); issuing is blocked\./,
+      err: /nothing that matches will be issued/,
+    },
+    {
+      argv: 'revoke --client nobody --reason compromise --no-block -y',
+      status: 3,
+      err: /\[nothing-matched\]/,
+    },
+    {
+      argv: 'revoke --client deploy-bot --reason testing -y -q',
+      status: 0,
+      out: /^rev_\w+\n$/,
+      dead: [0, 1],
+    },
+    {
+      argv: 'revoke --client deploy-bot --reason testing -y -o name',
+      status: 0,
+      out: /^revocation\/rev_\w+\n$/,
+      err: /undo/,
+      dead: [0, 1],
+    },
+    {
+      argv: 'revoke --client reader --except-client reader --reason testing -y -o json',
+      status: 0,
+      out: '{"revocation":null,"items":[{"target":"client:reader","result":"spared"}]}\n',
+      err: /1 matching credential is spared/,
+    },
+    {
+      argv: 'revoke --client reader --except-client reader --reason testing -y',
+      status: 0,
+      out: /^Nothing was left to revoke, and nothing was recorded\./,
+      err: /spared/,
+    },
+    {
+      argv: 'revoke --client deploy-bot --reason testing -y --wait published',
+      status: 0,
+      out: /^Revoked 2/,
+      err: /undo/,
+      dead: [0, 1],
+    },
+    {
+      argv: 'revoke --client deploy-bot --reason testing -y --wait enforced --timeout 1h -o json',
+      status: 7,
+      out: /^\{"revocation":\{"id":"rev_/,
+      err: /"code":"not-confirmed".*"state":"open"/,
+      dead: [0, 1],
+    },
+    {
+      argv: 'revoke --client deploy-bot --reason testing -y --wait enforced',
+      status: 7,
+      out: /^Revoked 2/,
+      err: /is recorded at position \d+, but no verifier follows the feed.*\[not-confirmed\]\n {2}next: credctl revocation show rev_/,
+      dead: [0, 1],
+    },
+  ])('$argv → $status', (row) => play(row))
+
+  it('of what was revoked before names the revocation that did it', async () => {
+    const it = await stage()
+    await it.run('revoke --client deploy-bot --reason compromise -y')
+    const [before] = (await it.world.admin.listRevocations({})).items
+    const again = await it.run('revoke --client deploy-bot --reason testing -y')
+    expect(again.status).toBe(0)
+    expect(again.out).toContain(
+      `Nothing was left to revoke: ${before?.id} (compromise) did it before.`,
+    )
+    expect((await it.world.admin.listRevocations({})).items).toHaveLength(1)
+  })
+})
