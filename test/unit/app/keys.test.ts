@@ -13,7 +13,9 @@ async function withToken(): Promise<{ world: TestWorld; token: string; keyId: st
 const published = async ({ deps }: TestWorld): Promise<(string | undefined)[]> =>
   (await jwks(deps)).keys.map(({ kid }) => kid)
 const statesOf = async ({ admin }: TestWorld): Promise<Record<string, string>> =>
-  Object.fromEntries((await admin.listKeys({})).items.map(({ id, state }) => [id, state]))
+  Object.fromEntries(
+    (await admin.listKeys({ purpose: 'token' })).items.map(({ id, state }) => [id, state]),
+  )
 /** Something that settles what is due, and changes nothing besides. */
 const settle = async ({ admin }: TestWorld): Promise<unknown> =>
   admin.issueTokens({ clientId: 'a', ttlSeconds: 1 })
@@ -63,7 +65,7 @@ describe('rotation', () => {
 
   it('of a purpose that has no keys yet is refused', async () => {
     const { world } = await withToken()
-    const refusal = await refusalOf(world.admin.rotateKey({ purpose: 'feed' }))
+    const refusal = await refusalOf(world.admin.rotateKey({ purpose: 'status' }))
     expect(refusal.code).toBe('request-invalid')
   })
 
@@ -132,11 +134,12 @@ describe('revoking a key', () => {
 
   it('shows and lists keys, and knows no others', async () => {
     const { world, keyId } = await withToken()
-    expect((await world.admin.listKeys({ state: 'active' })).items.map(({ id }) => id)).toEqual([
-      keyId,
-    ])
-    expect((await world.admin.listKeys({ state: 'retired' })).items).toEqual([])
-    expect((await world.admin.listKeys({ purpose: 'feed' })).items).toEqual([])
+    const idsOf = async (filter: Parameters<typeof world.admin.listKeys>[0]): Promise<string[]> =>
+      (await world.admin.listKeys({ purpose: 'token', ...filter })).items.map(({ id }) => id)
+    expect(await idsOf({ state: 'active' })).toEqual([keyId])
+    expect(await idsOf({ state: 'retired' })).toEqual([])
+    expect(await idsOf({ purpose: 'status' })).toEqual([])
+    expect((await world.admin.showKey({ id: keyId })).liveCredentials).toBe(1)
     expect((await refusalOf(world.admin.showKey({ id: 'key_x' }))).code).toBe('key-unknown')
   })
 })
