@@ -23,7 +23,7 @@ export function fishScript(grammar: Grammar): string {
         ...command.options.map(
           (option) =>
             `complete -c credctl -n ${condition}${option.names.map(nameOf).join('')}` +
-            `${option.takesValue ? ` -r${values(option)}` : ''} -d ${quote(option.about)}`,
+            `${option.takesValue ? `${option.complete === 'file' ? ' -r' : ' -x'}${values(option)}` : ''} -d ${quote(option.about)}`,
         ),
       ]
     }),
@@ -61,6 +61,6 @@ end
 # Whether the line belongs to the command of this path.
 function __credctl_in
     set -l path (__credctl_path)
-    test "$path[1..(count $argv)]" = "$argv"
+    string match -q -- "$argv *" "$path "
 end
 `.split('\n')

@@ -59,39 +59,42 @@ function action({ choices, complete }: Slot): string {
   if (complete === 'file') return '_files'
   if (complete === 'directory') return '_files -/'
   if (complete === 'command') return '_command_names -e'
-  return complete === undefined ? ' ' : `_credctl_ask ${complete}`
+  // A blank in front keeps `_arguments` from putting words of its own between the two.
+  return complete === undefined ? ' ' : ` _credctl_ask ${complete}`
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`
 
 const HEAD = String.raw`_credctl() {
   local -a reply
-  local path='' word
+  # Not named path, which zsh ties to PATH.
+  local at='' word
   local -i i=2
   while ((i < CURRENT)); do
+    _credctl_words "$at"
+    (( ${'$'}{#reply} )) || break
     word="${'$'}{words[i]}"
-    _credctl_words "$path"
-    (( ${'$'}{reply[(I)$word:*]} )) || break
-    path="${'$'}{path:+$path }$word"
+    # Flags and their values may stand before the command.
+    (( ${'$'}{reply[(I)$word:*]} )) && at="${'$'}{at:+$at }$word"
     ((i++))
   done
-  _credctl_words "$path"
+  _credctl_words "$at"
   if (( ${'$'}{#reply} )); then
     _describe -t commands 'credctl command' reply
     return
   fi
   # _arguments counts from the command's own name.
-  words=("${'$'}{path// /-}" "${'$'}{(@)words[i,-1]}")
+  words=("${'$'}{at// /-}" "${'$'}{(@)words[i,-1]}")
   ((CURRENT = CURRENT - i + 2))
-  _credctl_command "$path"
+  _credctl_command "$at"
 }
 
 # Values that the authority knows.
 _credctl_ask() {
   local -a found
-  local line
+  local line tab=$'\t'
   for line in "${'$'}{(@f)$(_call_program values credctl __complete "$1" "${'$'}{(@q)words}" 2>/dev/null)}"; do
-    [[ -n "$line" ]] && found+=("${'$'}{${'$'}{line%%$'\t'*}//:/\\:}:${'$'}{line#*$'\t'}")
+    [[ -n "$line" ]] && found+=("${'$'}{${'$'}{line%%${'$'}{tab}*}//:/\\:}:${'$'}{line#*${'$'}{tab}}")
   done
   _describe -t values "$1" found
 }
