@@ -7,7 +7,10 @@ import { activeKey } from './issue.ts'
 import { introduce, preparedKey } from './keys.ts'
 import { auditEntry } from './record.ts'
 
-/** Makes an authority in an empty database: its issuer, and the first signing key. */
+/**
+ * Makes an authority in an empty database: its issuer, and its first signing keys. Feed heads have
+ * a key of their own, so that whoever steals the one for tokens cannot forge what is revoked.
+ */
 export function initAuthority(
   deps: Deps,
   context: Context,
@@ -26,6 +29,8 @@ export function initAuthority(
     await tx.createAuthority({ issuer, createdAt: now })
     const { key, sealed } = preparedKey(deps, now)
     await introduce(deps, tx, { ...key, state: 'active' }, sealed)
+    const feed = preparedKey(deps, now, 'feed')
+    await introduce(deps, tx, { ...feed.key, state: 'active' }, feed.sealed)
     const deed = { action: 'authority.init', target: `authority:${issuer}` }
     await tx.appendAudit(auditEntry(deps, context, deed, 'ok', { detail: { keyId: key.id } }))
     return { keyId: key.id }

@@ -2,7 +2,7 @@ import type { Client } from '#domain/client/client.ts'
 import type { Credential } from '#domain/credential/credential.ts'
 import { claimsOf, signingInput, TOKEN_TYPE } from '#domain/credential/token.ts'
 import { decideIssue, type Grant, type IssueRequest } from '#domain/issuance/issue.ts'
-import type { Key } from '#domain/keys/key.ts'
+import type { Key, KeyPurpose } from '#domain/keys/key.ts'
 import { rulesOf } from '#domain/revocation/rule.ts'
 import { blocksIssuing } from '#domain/revocation/verdict.ts'
 import { patternsOf } from '#domain/revocation/pattern.ts'
@@ -177,8 +177,11 @@ async function refuseBlocked(tx: Reading, client: Client, grant: Grant): Promise
   )
 }
 
-export async function activeKey(tx: Reading): Promise<{ key: Key; sealed: Uint8Array }> {
-  const { items } = await tx.listKeys({ purpose: 'token', states: ['active'] }, { limit: 1 })
+export async function activeKey(
+  tx: Reading,
+  purpose: KeyPurpose = 'token',
+): Promise<{ key: Key; sealed: Uint8Array }> {
+  const { items } = await tx.listKeys({ purpose, states: ['active'] }, { limit: 1 })
   const [key] = items
   const sealed = key === undefined ? undefined : await tx.sealedKey(key.id)
   if (key === undefined || sealed === undefined) {
@@ -225,9 +228,17 @@ function newCredential(
 
 const utf8 = new TextEncoder()
 
-function signed({ signer }: Deps, { key, sealed, issuer }: Minted, credential: Credential): string {
-  const header = { typ: TOKEN_TYPE, alg: key.algorithm, kid: key.id } as const
-  const input = signingInput(header, claimsOf(credential, issuer))
+const signed = (deps: Deps, minted: Minted, credential: Credential): string =>
+  signJws(deps, minted, TOKEN_TYPE, claimsOf(credential, minted.issuer))
+
+/** A compact JWS (RFC 7515 §7.1) of one of our types. */
+export function signJws(
+  { signer }: Deps,
+  { key, sealed }: { readonly key: Key; readonly sealed: Uint8Array },
+  typ: string,
+  claims: object,
+): string {
+  const input = signingInput({ typ, alg: key.algorithm, kid: key.id }, claims)
   return `${input}.${encodeBase64url(signer.sign(key.id, sealed, utf8.encode(input)))}`
 }
 

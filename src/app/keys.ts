@@ -59,7 +59,7 @@ export function rotateKey(
   const deed = { action: 'key.rotate', target: '*' }
   return record(deps, context, deed, async (tx) => {
     if (purpose !== 'token') {
-      refuse('request-invalid', `there are no keys of purpose ${purpose} yet`, {
+      refuse('request-invalid', `keys of purpose ${purpose} cannot be rotated yet`, {
         next: 'credctl key rotate --purpose token',
       })
     }
@@ -96,11 +96,15 @@ interface NewKey {
   readonly sealed: Uint8Array
 }
 
-export function preparedKey({ signer, entropy }: Deps, now: Instant): NewKey {
+export function preparedKey(
+  { signer, entropy }: Deps,
+  now: Instant,
+  purpose: KeyPurpose = 'token',
+): NewKey {
   const id = newId('key', now, entropy)
   const { publicJwk, sealed } = signer.generate('ES256', id)
   return {
-    key: { id, purpose: 'token', algorithm: 'ES256', state: 'prepared', createdAt: now, publicJwk },
+    key: { id, purpose, algorithm: 'ES256', state: 'prepared', createdAt: now, publicJwk },
     sealed,
   }
 }
@@ -124,7 +128,7 @@ async function change(deps: Deps, tx: Writing, key: Key): Promise<void> {
 /** Part of a revocation whose selector names a key; an active one is replaced in the same moment. */
 export async function revokeSigningKey(deps: Deps, tx: Writing, keyId: string): Promise<void> {
   const key = await keyOf(tx, keyId)
-  const next = key.state === 'active' ? preparedKey(deps, deps.clock.now()) : undefined
+  const next = key.state === 'active' ? preparedKey(deps, deps.clock.now(), key.purpose) : undefined
   const { revoked, key: successor } = decideKeyRevocation(key, next?.key)
   if (revoked !== key) await change(deps, tx, revoked)
   if (successor !== undefined && next !== undefined) {

@@ -5,6 +5,7 @@ import type { Terms } from '#domain/revocation/revoke.ts'
 import { revocableOf } from '#domain/revocation/rule.ts'
 import { dimensions, resolvesToList, spareSessions } from '#domain/revocation/selector.ts'
 import type { RuleVerdict } from '#domain/revocation/verdict.ts'
+import { encodeBase64url } from '#kernel/base64url.ts'
 import { formatInstant, type Instant } from '#kernel/instant.ts'
 import type { Reading } from '#store/port.ts'
 import { counter } from './counts.ts'
@@ -36,24 +37,42 @@ export interface Matching {
 
 const CHUNK = 5000
 
-/** Looks at every unexpired credential that the terms select, and sorts them. */
+/** A count that can be gone on with: what has been counted, and after which credential. */
+export interface Count {
+  readonly chain: string
+  readonly at: Instant
+  readonly tally: Tally
+  readonly afterId: string | undefined
+}
+
+/**
+ * Looks at every unexpired credential that the terms select, and sorts them.
+ *
+ * With an earlier `count` on the same terms it looks only at those issued since, provided that nothing
+ * was revoked or lifted in between; between a plan and its confirmation that is hardly any.
+ */
 export async function match(
   deps: Deps,
   tx: Reading,
   terms: Terms,
   now: Instant,
-): Promise<Matching> {
+  earlier?: Count,
+): Promise<Matching & { readonly count: Count }> {
   const exceptions = await withSessions(tx, terms.exceptions)
-  const tally = new Tally(terms.selector, exceptions)
+  const chain = encodeBase64url((await tx.feed()).chain)
+  const isList = resolvesToList(terms.selector)
+  const goesOn = !isList && earlier?.chain === chain
+  const tally = goesOn ? earlier.tally : new Tally(terms.selector, exceptions)
   const index = await ruleIndex(deps.store, tx)
-  const judge = (credential: Credential): RuleVerdict => index.verdict(revocableOf(credential), now)
   const listed: string[] = []
   const seen = new Set<string>()
   const take = (credential: Credential): void => {
-    if (terms.selector.tokens !== undefined) seen.add(credential.id)
-    if (tally.take(credential, judge(credential)) !== 'spared') listed.push(credential.id)
+    const fate = tally.take(credential, index.verdict(revocableOf(credential), now))
+    if (!isList) return
+    seen.add(credential.id)
+    if (fate !== 'spared') listed.push(credential.id)
   }
-  let afterId: string | undefined
+  let afterId = goesOn ? earlier.afterId : undefined
   for (;;) {
     const chunk = await tx.selectCredentials({
       selector: terms.selector,
@@ -64,15 +83,16 @@ export async function match(
       limit: CHUNK,
     })
     chunk.forEach(take)
-    afterId = chunk.at(-1)?.id
-    if (chunk.length < CHUNK || afterId === undefined) break
+    afterId = chunk.at(-1)?.id ?? afterId
+    if (chunk.length < CHUNK) break
   }
   await followDescendants(tx, terms, now, { seen, take })
   return {
     ...tally.totals(),
     items: await tally.items(tx, now),
     exceptions,
-    listed: resolvesToList(terms.selector) ? listed : undefined,
+    listed: isList ? listed : undefined,
+    count: { chain, at: now, tally, afterId },
   }
 }
 

@@ -28,18 +28,36 @@ export interface Done<T> {
  * itself. What failed and may be tried again was not refused and leaves no entry. A request that was
  * done before under its idempotency key is answered again and not done again.
  */
-export async function record<T>(
+export function record<T>(
   deps: Deps,
   context: Context,
   deed: Deed,
   work: (tx: Writing) => Promise<Done<T>>,
   memory: Memory<T> = plainMemory(),
 ): Promise<T> {
+  return recordPrepared(deps, context, deed, { prepare: async () => undefined, work, memory })
+}
+
+/** The two halves of a mutation that has much to look at before it writes little. */
+export interface PreparedWork<P, T> {
+  /** Done beside the transaction, so that no writer waits for it; what it refuses is on record too. */
+  readonly prepare: () => Promise<P>
+  readonly work: (tx: Writing, prepared: P) => Promise<Done<T>>
+  readonly memory?: Memory<T>
+}
+
+export async function recordPrepared<P, T>(
+  deps: Deps,
+  context: Context,
+  deed: Deed,
+  { prepare, work, memory = plainMemory() }: PreparedWork<P, T>,
+): Promise<T> {
   try {
+    const prepared = await prepare()
     return await deps.store.write(async (tx) => {
       const earlier = await recall(tx, context, memory)
       if (earlier !== undefined) return earlier.result
-      const done = await work(tx)
+      const done = await work(tx, prepared)
       await tx.appendAudit(auditEntry(deps, context, deed, 'ok', done))
       await remember(tx, context, memory, { result: done.result, at: deps.clock.now() })
       return done.result

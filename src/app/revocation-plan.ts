@@ -7,6 +7,7 @@ import type { Reading } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
 import { type ItemResult, match, type Matching } from './matching.ts'
+import { keepCount } from './planned.ts'
 
 /** What a revocation would do, for someone to look at before it is done. */
 export interface Plan extends Terms {
@@ -29,9 +30,11 @@ export function planRevocation(
     const { at: now, position } = await authorityTime(deps, tx)
     const terms = decideTerms(request, { policy: deps.policy, now })
     const matching = await match(deps, tx, terms, now)
+    const hash = planHash(terms)
+    keepCount(deps.store, hash, matching.count)
     return {
       ...terms,
-      hash: planHash(terms),
+      hash,
       position,
       matched: matching.matched,
       phrase: phrase(terms.selector),

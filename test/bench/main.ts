@@ -8,9 +8,12 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Row } from './harness.ts'
+import { lists } from './lists.ts'
+import { revoking } from './revoking.ts'
 import { start } from './start.ts'
+import { verifying } from './verifying.ts'
 
-const suites = [start]
+const suites = [start, verifying, revoking, lists]
 
 const { values } = parseArgs({
   options: {
