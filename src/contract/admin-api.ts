@@ -4,6 +4,7 @@ import { clientApi } from './admin/client.ts'
 import { credentialApi } from './admin/credential.ts'
 import { keyApi } from './admin/key.ts'
 import { revocationApi } from './admin/revocation.ts'
+import { feedApi } from './feed.ts'
 import type { Operations } from './route.ts'
 
 /** The whole admin API. HTTP is one of its transports. */
@@ -14,6 +15,7 @@ export const adminApi = {
   ...revocationApi,
   ...keyApi,
   ...auditApi,
+  ...feedApi,
 }
 export type AdminApi = typeof adminApi
 export type Admin = Operations<AdminApi>

@@ -16,6 +16,7 @@ import { listKeys, rotateKey, showKey } from '#app/keys.ts'
 import { liftRevocation, unblockRevocation } from '#app/lift.ts'
 import { planRevocation } from '#app/revocation-plan.ts'
 import { listRevocations, revoke, showRevocation } from '#app/revoke.ts'
+import { syncFeed } from '#app/sync.ts'
 import { verifyToken } from '#app/verify-token.ts'
 import type { AdminApi } from '#contract/admin-api.ts'
 import type { Input } from '#contract/route.ts'
@@ -44,6 +45,7 @@ export const createOperations = (deps: Deps): Operating => ({
   ...revocationOperations(deps),
   ...keyOperations(deps),
   ...auditOperations(deps),
+  ...feedOperations(deps),
 })
 
 type Some<K extends keyof Operating> = Pick<Operating, K>
@@ -228,6 +230,13 @@ const auditOperations = (deps: Deps): Some<'listAudit'> => ({
     const bounds = { after: optionalInstant(after), before: optionalInstant(before) }
     const page = await listAudit(deps, present({ ...filter, ...bounds }), { limit, cursor })
     return pageToWire(page, auditToWire)
+  },
+})
+
+const feedOperations = (deps: Deps): Some<'syncFeed'> => ({
+  async syncFeed(input) {
+    const { head, feedKeys } = await syncFeed(deps, input)
+    return { head, feedKeys: feedKeys.map((jwk) => ({ ...jwk })) }
   },
 })
 

@@ -93,6 +93,11 @@ export interface Writing extends Reading {
    * and its time later; anything else is a fault, and stops the transaction.
    */
   appendFeed(entry: FeedEntry, timeMicros: number): Promise<void>
+  /**
+   * Moves the feed's time on without an entry, to the clock's or one microsecond beyond its own,
+   * whichever is later, and answers the feed as it stands then: what a signed head says.
+   */
+  advanceFeedTime(clockMicros: number): Promise<FeedState>
 
   insertClient(client: Client): Promise<void>
   updateClient(client: Client): Promise<void>

@@ -9,8 +9,9 @@ export const TOKEN_CHARACTERS_MAX = 16_384
 /** The media type of a JWT access token (RFC 9068 §2.1), which keeps other JWTs from passing. */
 export const TOKEN_TYPE = 'at+jwt'
 
-export interface TokenHeader {
-  readonly typ: typeof TOKEN_TYPE
+/** The header of whatever we sign (RFC 7515 §4.1); `typ` says which of our kinds it is. */
+export interface JwsHeader {
+  readonly typ: string
   readonly alg: string
   readonly kid: string
 }
@@ -52,7 +53,7 @@ export function claimsOf(credential: Credential, issuer: string): TokenClaims {
 const utf8 = new TextEncoder()
 
 /** `header.payload`: the text that is signed (RFC 7515 §5.1). */
-export const signingInput = (header: TokenHeader, claims: TokenClaims): string =>
+export const signingInput = (header: JwsHeader, claims: object): string =>
   `${segment(header)}.${segment(claims)}`
 
 const segment = (value: object): string => encodeBase64url(utf8.encode(JSON.stringify(value)))
@@ -70,10 +71,13 @@ export interface ParsedToken {
  * Takes a compact JWS apart (RFC 7515 §7.1), strictly; a string says what is wrong with it. Each
  * segment must be its bytes' only spelling, since some libraries let others pass.
  */
-export function parseToken(text: string): ParsedToken | string {
+export function parseToken(
+  text: string,
+  charactersMax: number = TOKEN_CHARACTERS_MAX,
+): ParsedToken | string {
   if (text === '') return 'it is empty'
-  if (TOKEN_CHARACTERS_MAX < text.length) {
-    return `it has ${text.length} characters, and no token has more than ${TOKEN_CHARACTERS_MAX}`
+  if (charactersMax < text.length) {
+    return `it has ${text.length} characters, and no token has more than ${charactersMax}`
   }
   const segments = text.split('.')
   const [head = '', payload = '', mark = ''] = segments

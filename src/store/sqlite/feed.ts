@@ -41,6 +41,17 @@ export function appendFeed(db: Connection, entry: FeedEntry, timeMicros: number)
   ])
 }
 
+const TICK = `UPDATE feed SET time_micros = max(time_micros + 1, ?)
+  RETURNING position, chain, time_micros`
+
+/** One statement, so that no other node's entry can come between the time and what it is said of. */
+export function advanceFeedTime(db: Connection, clockMicros: number): FeedState {
+  const row = db.get<[Position, Uint8Array, number]>(TICK, [clockMicros])
+  assert(row !== undefined, 'the feed has no row')
+  const [position, chain, timeMicros] = row
+  return { position, chain, timeMicros }
+}
+
 /** The very next place, or the opening of a higher epoch, which takes an entry of its own kind. */
 function isSuccessor(before: Position, next: Position, op: FeedOp): boolean {
   if (!opensEpoch(next)) return next === successorOf(before)

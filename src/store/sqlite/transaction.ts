@@ -17,7 +17,14 @@ import {
   insertCredentials,
   largestExpiry,
 } from './credentials.ts'
-import { appendFeed, createAuthority, feedEntries, feedState, findAuthority } from './feed.ts'
+import {
+  advanceFeedTime,
+  appendFeed,
+  createAuthority,
+  feedEntries,
+  feedState,
+  findAuthority,
+} from './feed.ts'
 import { findKey, insertKey, listKeys, sealedKey, updateKey } from './keys.ts'
 import { isPurgeDue, purgeCredentials } from './purge.ts'
 import { findReply, forgetReplies, insertReply, isForgettingDue } from './replies.ts'
@@ -66,6 +73,7 @@ export const writingOn = (turn: Turn): Writing => {
     ...readingOn(turn),
     createAuthority: async (record) => createAuthority(use(), record),
     appendFeed: async (entry, timeMicros) => appendFeed(use(), entry, timeMicros),
+    advanceFeedTime: async (clockMicros) => advanceFeedTime(use(), clockMicros),
     insertClient: async (client) => insertClient(use(), client),
     updateClient: async (client) => updateClient(use(), client),
     deleteClient: async (id) => deleteClient(use(), id),

@@ -97,6 +97,37 @@ function feedContract(open: OpenStore): void {
         expect(await store.read((tx) => tx.feedEntries(position(1, 1), 1))).toEqual([opening])
       }))
 
+    it.for([
+      ['to the clock’s, where that is later', 900, 900],
+      ['by a microsecond, where the clock is at the same time', 5, 6],
+      ['by a microsecond, where the clock is behind', 0, 6],
+    ] as const)('moves its time on without an entry %s', ([, clockMicros, expected]) =>
+      withStore(open, async (store) => {
+        const entry = feedEntry(position(1, 1))
+        await store.write((tx) => tx.appendFeed(entry, 5))
+        const moved = await store.write((tx) => tx.advanceFeedTime(clockMicros))
+        expect(moved).toEqual({
+          position: entry.position,
+          chain: entry.chain,
+          timeMicros: expected,
+        })
+        expect(await store.read((tx) => tx.feed())).toEqual(moved)
+        const late = store.write((tx) => tx.appendFeed(feedEntry(position(1, 2)), expected))
+        await expect(late).rejects.toThrow('does not follow')
+        await store.write((tx) => tx.appendFeed(feedEntry(position(1, 2)), expected + 1))
+      }),
+    )
+
+    it('gives back the time of a transaction that was rolled back', () =>
+      withStore(open, async (store) => {
+        const failed = store.write(async (tx) => {
+          await tx.advanceFeedTime(5)
+          throw new Error('no')
+        })
+        await expect(failed).rejects.toThrow('no')
+        expect((await store.write((tx) => tx.advanceFeedTime(1))).timeMicros).toBe(1)
+      }))
+
     it('takes nothing back that was rolled back with its transaction', () =>
       withStore(open, async (store) => {
         const failed = store.write(async (tx) => {
