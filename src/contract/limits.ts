@@ -5,3 +5,6 @@
 
 /** One request names at most this many values in one dimension. */
 export const SELECTOR_VALUES_MAX = 10_000
+
+/** One request issues at most this many tokens. */
+export const COUNT_MAX = 10_000

@@ -5,7 +5,14 @@ import type { CommandTable } from '#cli/command.ts'
  * when its command runs. A test compares each row with the command that it loads.
  */
 export const commandTable: CommandTable = {
-  nouns: { revocation: 'List, show, lift and unblock revocations' },
+  nouns: {
+    client: 'Register what may ask for tokens, and change or end that',
+    token: 'Issue, list, decode and verify tokens',
+    revocation: 'List, show, lift and unblock revocations',
+    key: 'List and rotate signing keys',
+    audit: 'List who did what',
+    context: 'Name the authorities to work with',
+  },
   rows: [
     {
       path: ['init'],
@@ -21,6 +28,66 @@ export const commandTable: CommandTable = {
       path: ['quickstart'],
       summary: 'Show a credential’s whole life in a throw-away authority',
       load: async () => (await import('./quickstart.ts')).quickstart,
+    },
+    {
+      path: ['client', 'create'],
+      summary: 'Register a client',
+      load: async () => (await import('./client/create.ts')).clientCreate,
+    },
+    {
+      path: ['client', 'list'],
+      summary: 'List clients',
+      load: async () => (await import('./client/list.ts')).clientList,
+    },
+    {
+      path: ['client', 'show'],
+      summary: 'Show a client',
+      load: async () => (await import('./client/show.ts')).clientShow,
+    },
+    {
+      path: ['client', 'update'],
+      summary: 'Change what a client may ask for',
+      load: async () => (await import('./client/update.ts')).clientUpdate,
+    },
+    {
+      path: ['client', 'disable'],
+      summary: 'Stop issuing to a client and revoke what it holds',
+      load: async () => (await import('./client/disable.ts')).clientDisable,
+    },
+    {
+      path: ['client', 'enable'],
+      summary: 'Issue to a disabled client again; what was revoked stays revoked',
+      load: async () => (await import('./client/enable.ts')).clientEnable,
+    },
+    {
+      path: ['client', 'delete'],
+      summary: 'Remove a client and revoke what it holds',
+      load: async () => (await import('./client/delete.ts')).clientDelete,
+    },
+    {
+      path: ['token', 'issue'],
+      summary: 'Issue a token',
+      load: async () => (await import('./token/issue.ts')).tokenIssue,
+    },
+    {
+      path: ['token', 'list'],
+      summary: 'List what was issued, the newest first; never the tokens themselves',
+      load: async () => (await import('./token/list.ts')).tokenList,
+    },
+    {
+      path: ['token', 'show'],
+      summary: 'Show what is on record of a token',
+      load: async () => (await import('./token/show.ts')).tokenShow,
+    },
+    {
+      path: ['token', 'inspect'],
+      summary: 'Decode a token on this machine, without checking it',
+      load: async () => (await import('./token/inspect.ts')).tokenInspect,
+    },
+    {
+      path: ['token', 'verify'],
+      summary: 'Ask the authority to decide on a token',
+      load: async () => (await import('./token/verify.ts')).tokenVerify,
     },
     {
       path: ['revoke'],
@@ -46,6 +113,51 @@ export const commandTable: CommandTable = {
       path: ['revocation', 'unblock'],
       summary: 'End the block of a revocation; what is revoked stays revoked',
       load: async () => (await import('./revocation/unblock.ts')).revocationUnblock,
+    },
+    {
+      path: ['key', 'list'],
+      summary: 'List signing keys',
+      load: async () => (await import('./key/list.ts')).keyList,
+    },
+    {
+      path: ['key', 'show'],
+      summary: 'Show a signing key',
+      load: async () => (await import('./key/show.ts')).keyShow,
+    },
+    {
+      path: ['key', 'rotate'],
+      summary: 'Sign with a new key; the old one stays published as long as tokens need it',
+      load: async () => (await import('./key/rotate.ts')).keyRotate,
+    },
+    {
+      path: ['audit', 'list'],
+      summary: 'List audit entries, the newest first',
+      load: async () => (await import('./audit/list.ts')).auditList,
+    },
+    {
+      path: ['context', 'list'],
+      summary: 'List contexts',
+      load: async () => (await import('./context/list.ts')).contextList,
+    },
+    {
+      path: ['context', 'add'],
+      summary: 'Name an authority',
+      load: async () => (await import('./context/add.ts')).contextAdd,
+    },
+    {
+      path: ['context', 'use'],
+      summary: 'Work with the authority of a context from now on',
+      load: async () => (await import('./context/use.ts')).contextUse,
+    },
+    {
+      path: ['context', 'show'],
+      summary: 'Show a context, or the one in use',
+      load: async () => (await import('./context/show.ts')).contextShow,
+    },
+    {
+      path: ['context', 'remove'],
+      summary: 'Forget a context; its authority is not touched',
+      load: async () => (await import('./context/remove.ts')).contextRemove,
     },
     {
       path: ['backup'],

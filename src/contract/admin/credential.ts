@@ -19,6 +19,7 @@ import {
   Time,
   TimeInput,
 } from '#contract/common.ts'
+import { COUNT_MAX } from '#contract/limits.ts'
 import { route } from '#contract/route.ts'
 
 export const Credential = z
@@ -71,7 +72,6 @@ export const Decision = z
   })
   .meta({ id: 'Decision' })
 
-export const COUNT_MAX = 10_000
 /** Longer than any token of ours; what is longer is no token and is not parsed. */
 export const TOKEN_CHARACTERS_MAX = 16_384
 
