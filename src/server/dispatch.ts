@@ -27,7 +27,7 @@ export interface DispatchOptions {
 }
 
 /**
- * Serves the contract: parse, authorise by the route's scope, operate, check the reply (which also
+ * Serves the contract: authorise by the route's scope, parse, operate, check the reply (which also
  * strips whatever the contract does not name). Called directly when embedded, behind HTTP otherwise.
  */
 export function createDispatch(operations: Operating, options: DispatchOptions): Dispatch {
@@ -51,11 +51,6 @@ async function serve(
   caller: Caller,
 ): Promise<unknown> {
   const route = routeOf(call.operation)
-  const input = {
-    ...parse(route.params, call.params, 'path'),
-    ...parse(route.query, call.query, 'query'),
-    ...parse(route.body, call.body, 'body'),
-  }
   if (caller.scopes !== 'all' && !caller.scopes.includes(route.scope)) {
     const problem = new Problem(
       'scope-insufficient',
@@ -67,6 +62,11 @@ async function serve(
     )
     await options.onScopeRefused(call, caller, problem)
     throw problem
+  }
+  const input = {
+    ...parse(route.params, call.params, 'path'),
+    ...parse(route.query, call.query, 'query'),
+    ...parse(route.body, call.body, 'body'),
   }
   const operation = operations[call.operation as keyof Operating] as (
     input: unknown,

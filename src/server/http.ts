@@ -46,13 +46,16 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     https: options.tls ?? null,
     return503OnClosing: false,
     genReqId: (request) => acceptedRequestId(request.headers['x-request-id'], options.newRequestId),
+    // What the router itself cannot read, such as `%zz` in a path, comes past the error handler.
+    frameworkErrors: (thrown, request, reply) => {
+      void reply.headers(headersOf(request.id))
+      void answerError(thrown, request, reply, options)
+    },
   })
+  // Fastify reads text/plain by itself; a body of the admin API is JSON, and is said to be.
+  app.removeContentTypeParser('text/plain')
   app.addHook('onRequest', async (request, reply) => {
-    void reply.headers({
-      'x-request-id': request.id,
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'no-store',
-    })
+    void reply.headers(headersOf(request.id))
   })
   app.setErrorHandler((thrown, request, reply) => answerError(thrown, request, reply, options))
   app.setNotFoundHandler(answerUnknown)
@@ -61,6 +64,12 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   mountContract(app, options)
   return app
 }
+
+const headersOf = (requestId: string): Record<string, string> => ({
+  'x-request-id': requestId,
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+})
 
 function mountContract(app: FastifyInstance, options: HttpOptions): void {
   for (const [operation, route] of Object.entries(adminApi)) {
@@ -71,6 +80,7 @@ function mountContract(app: FastifyInstance, options: HttpOptions): void {
         const caller = await options.authenticate(request)
         const answer = await options.dispatch(wireCall(operation, request), caller)
         if (answer.ok) return reply.send(answer.value)
+        challenge(reply, answer.problem)
         return sendProblem(reply, answer.problem.status, {
           ...answer.problem,
           instance: request.url,
@@ -114,14 +124,40 @@ function acceptedRequestId(given: string | string[] | undefined, make: () => str
   return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : make()
 }
 
+/** No such path (404), or not by this method (405, with those that there are: RFC 9110 §15.5.6). */
 function answerUnknown(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = new Problem(
-    'route-unknown',
-    `nothing is served at ${request.method} ${request.url.slice(0, 200)}`,
-    { next: 'read /openapi.json for what is' },
-  )
+  const { method, url } = request
+  const allowed = methodsAt(url.split('?')[0] ?? '')
+  const next = 'read /openapi.json for what is served'
+  const problem =
+    allowed.length === 0
+      ? new Problem('route-unknown', `nothing is served at ${url.slice(0, 200)}`, { next })
+      : new Problem('method-unknown', `${url.slice(0, 200)} does not take ${method}`, {
+          next,
+          facts: { allowed },
+        })
+  if (0 < allowed.length) void reply.header('allow', allowed.join(', '))
   problem.requestId = request.id
-  return sendProblem(reply, 404, problemDocument(problem, request.url))
+  return sendProblem(reply, rowOf(problem.code).status, problemDocument(problem, url))
+}
+
+const PUBLIC_PATHS = [
+  '/livez',
+  '/readyz',
+  '/.well-known/jwks.json',
+  '/.well-known/oauth-authorization-server',
+  '/openapi.json',
+]
+
+function methodsAt(path: string): string[] {
+  const methods = new Set<string>()
+  for (const route of Object.values(adminApi)) {
+    const pattern = route.path.replaceAll('.', String.raw`\.`).replaceAll(/:\w+/g, '[^/]+')
+    if (new RegExp(`^${pattern}$`).test(path)) methods.add(route.method)
+  }
+  if (PUBLIC_PATHS.includes(path)) methods.add('GET')
+  if (methods.has('GET')) methods.add('HEAD')
+  return [...methods].sort()
 }
 
 /** What Fastify refuses by itself, in the words of the one table. */
@@ -144,9 +180,7 @@ function answerError(
   const problem = foreseen(thrown)
   problem.requestId = request.id
   if (problem.code === 'internal') onFault(thrown, request.id)
-  if (rowOf(problem.code).status === 401) {
-    void reply.header('www-authenticate', challenge(problem))
-  }
+  challenge(reply, problem)
   return sendProblem(reply, rowOf(problem.code).status, problemDocument(problem, request.url))
 }
 
@@ -161,9 +195,16 @@ function foreseen(thrown: unknown): Problem {
   return toProblem(thrown)
 }
 
-/** RFC 6750 §3: no error code where no credentials were sent. */
-const challenge = (problem: Problem): string =>
-  problem.code === 'token-refused' ? 'Bearer error="invalid_token"' : 'Bearer'
+/** RFC 6750 §3: how to authenticate, and no error code where no credentials were sent. */
+function challenge(reply: FastifyReply, { code, facts }: Pick<Problem, 'code' | 'facts'>): void {
+  const name = 'www-authenticate'
+  if (code === 'authentication-needed') void reply.header(name, 'Bearer')
+  if (code === 'token-refused') void reply.header(name, 'Bearer error="invalid_token"')
+  if (code === 'scope-insufficient') {
+    const scope = String(facts['scope'])
+    void reply.header(name, `Bearer error="insufficient_scope", scope="${scope}"`)
+  }
+}
 
 const sendProblem = (reply: FastifyReply, status: number, document: object): FastifyReply =>
   reply.status(status).type('application/problem+json').send(document)

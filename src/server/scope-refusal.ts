@@ -13,6 +13,6 @@ export const recordScopeRefusal = (
   recordRefusal(
     deps,
     { caller, requestId: call.requestId },
-    { action: call.operation, target: call.params['id'] ?? '*' },
+    { action: call.operation, target: call.params['id']?.slice(0, 128) ?? '*' },
     problem,
   )

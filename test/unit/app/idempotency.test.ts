@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import { createWorld, LOCAL, remote, type TestWorld } from '../world.ts'
+
+async function withClient(): Promise<TestWorld> {
+  const world = await createWorld()
+  await world.admin.createClient({ id: 'a', scopes: ['read'] })
+  return world
+}
+
+/** Everything by which a mutation done twice would show. */
+async function traces({ admin, store }: TestWorld) {
+  const all = { limit: 1000 }
+  return {
+    clients: (await admin.listClients(all)).items,
+    credentials: (await admin.listCredentials(all)).items.length,
+    revocations: (await admin.listRevocations(all)).items.length,
+    audit: (await admin.listAudit(all)).items.length,
+    feed: await store.read((tx) => tx.feed()),
+  }
+}
+
+describe('a mutation sent again under its key', () => {
+  it.for<[string, { params?: Record<string, string>; body?: unknown }]>([
+    ['createClient', { body: { id: 'b', scopes: ['read'] } }],
+    ['createClient', { body: { id: 'b', scopes: ['read'], auth: 'secret' } }],
+    ['updateClient', { params: { id: 'a' }, body: { tier: 'low' } }],
+    ['disableClient', { params: { id: 'a' } }],
+    ['deleteClient', { params: { id: 'a' } }],
+    ['revoke', { body: { selector: { clients: ['a'] }, reason: 'compromise' } }],
+    ['rotateKey', {}],
+  ])('%s %j is done once and answered alike', async ([operation, input]) => {
+    const world = await withClient()
+    await world.admin.issueTokens({ clientId: 'a' })
+    const first = await world.call(operation, { ...input, idempotencyKey: 'k1' })
+    const then = await traces(world)
+    world.clock.advance(5_000)
+    const again = await world.call(operation, { ...input, idempotencyKey: 'k1' })
+    expect(first.ok).toBe(true)
+    expect(JSON.parse(JSON.stringify(again))).toEqual(JSON.parse(JSON.stringify(first)))
+    expect(await traces(world)).toEqual(then)
+  })
+
+  it('gives the same credentials, whose tokens are kept nowhere', async () => {
+    const world = await withClient()
+    const send = () =>
+      world.call('issueTokens', { body: { clientId: 'a', count: 2 }, idempotencyKey: 'k1' })
+    type Issued = Awaited<ReturnType<TestWorld['admin']['issueTokens']>>
+    const first = (await send()) as { value: Issued }
+    const then = await traces(world)
+    world.clock.advance(5_000)
+    const again = (await send()) as { value: Issued }
+    const ids = ({ value }: { value: Issued }) => value.items.map(({ credential }) => credential.id)
+    expect(ids(again)).toEqual(ids(first))
+    expect(again.value.items[0]?.expiresIn).toBe(595)
+    for (const { token } of again.value.items) {
+      expect((await world.admin.verifyToken({ token })).verdict).toBe('accepted')
+    }
+    expect(await traces(world)).toEqual(then)
+  })
+
+  it('with another body is a conflict, and changes nothing but the log', async () => {
+    const world = await withClient()
+    const revoke = (reason: string) =>
+      world.call('revoke', {
+        body: { selector: { all: true }, reason, block: true },
+        idempotencyKey: 'k1',
+      })
+    expect((await revoke('testing')).ok).toBe(true)
+    const { audit: _, ...then } = await traces(world)
+    const answer = await revoke('compromise')
+    expect(answer).toMatchObject({ ok: false, problem: { code: 'idempotency-conflict' } })
+    const { audit: __, ...now } = await traces(world)
+    expect(now).toEqual(then)
+  })
+
+  it('by somebody else is another request', async () => {
+    const world = await withClient()
+    const input = { body: { clientId: 'a' }, idempotencyKey: 'k1' }
+    await world.call('issueTokens', input, LOCAL)
+    await world.call('issueTokens', input, remote(['admin:credentials:write']))
+    expect((await traces(world)).credentials).toBe(2)
+  })
+
+  it('that was refused is tried anew', async () => {
+    const world = await withClient()
+    const send = () => world.call('issueTokens', { body: { clientId: 'b' }, idempotencyKey: 'k1' })
+    expect(await send()).toMatchObject({ ok: false, problem: { code: 'client-unknown' } })
+    await world.admin.createClient({ id: 'b', scopes: ['read'] })
+    expect((await send()).ok).toBe(true)
+  })
+})
