@@ -89,7 +89,7 @@ export const tokenIssue = defineCommand({
       if (file === undefined) return issued
       await file.append(fileText(kit, issued, input.env ?? ENV_NAME))
       written += issued.length
-      return issued.map(({ token: _, ...rest }) => ({ ...rest, outFile: input.outFile ?? '' }))
+      return issued.map((one) => withoutToken(one, input.outFile ?? ''))
     }
     try {
       await issue(kit, input, deliver)
@@ -104,6 +104,11 @@ type Input = Parameters<typeof tokenIssue.run>[1]
 /** A token as it is printed; one that went into a file is not printed too. */
 type Delivered = IssuedToken | (Omit<IssuedToken, 'token'> & { readonly outFile: string })
 type Deliver = (issued: readonly IssuedToken[]) => Promise<readonly Delivered[]>
+
+function withoutToken(issued: IssuedToken, outFile: string): Delivered {
+  const { token: _, ...rest } = issued
+  return { ...rest, outFile }
+}
 
 function mustFit({ settings }: Kit, { env, count }: Input): void {
   if (env !== undefined && settings.output !== 'env') {

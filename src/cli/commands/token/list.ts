@@ -49,11 +49,15 @@ export const tokenList = defineCommand({
   seeAlso: ['token show', 'token issue', 'revoke'],
 
   async run(kit, input) {
-    const { client, session, key } = input
-    const { subject, scope, audience, state, createdBy } = input
     const filter = {
-      ...{ clientId: client, subject, scope, audience, state, sessionId: session, keyId: key },
-      createdBy,
+      clientId: input.client,
+      subject: input.subject,
+      scope: input.scope,
+      audience: input.audience,
+      state: input.state,
+      sessionId: input.session,
+      keyId: input.key,
+      createdBy: input.createdBy,
       tag: onlyTag(input.tag),
       issuedAfter: formatted(input.issuedAfter),
       issuedBefore: formatted(input.issuedBefore),
