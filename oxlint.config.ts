@@ -183,6 +183,18 @@ export default defineConfig({
     },
     { files: ['*.config.ts'], rules: { 'import/no-default-export': 'off' } },
     // A describe block is one function; what matters in it is the length of a test, not of the list.
-    { files: ['test/**'], rules: { 'max-lines-per-function': 'off' } },
+    {
+      files: ['test/**'],
+      rules: {
+        'max-lines-per-function': 'off',
+        // Tables run every row through one function, and that one expects.
+        'vitest/expect-expect': [
+          'error',
+          { assertFunctionNames: ['expect', 'expectTypeOf', 'check', 'play'] },
+        ],
+        // The second argument names the case of a loop that failed.
+        'vitest/valid-expect': ['error', { maxArgs: 2 }],
+      },
+    },
   ],
 })

@@ -22,14 +22,14 @@ async function busy(): Promise<{ world: TestWorld; blockId: string; openId: stri
 type Mutation = (admin: Admin, ids: { blockId: string; openId: string }) => Promise<unknown>
 
 /** Every mutation there is, what the log calls it, and what it says it acted on. */
-const mutations: readonly [string, Mutation, string | RegExp][] = [
-  ['client.create', (admin) => admin.createClient({ id: 'new', scopes: ['read'] }), 'client:new'],
-  ['client.update', (admin) => admin.updateClient({ id: 'c', tier: 'high' }), 'client:c'],
-  ['client.disable', (admin) => admin.disableClient({ id: 'c' }), 'client:c'],
-  ['client.enable', (admin) => admin.enableClient({ id: 'off' }), 'client:off'],
-  ['client.delete', (admin) => admin.deleteClient({ id: 'c' }), 'client:c'],
+const mutations: readonly [string, Mutation, RegExp][] = [
+  ['client.create', (admin) => admin.createClient({ id: 'new', scopes: ['read'] }), /^client:new$/],
+  ['client.update', (admin) => admin.updateClient({ id: 'c', tier: 'high' }), /^client:c$/],
+  ['client.disable', (admin) => admin.disableClient({ id: 'c' }), /^client:c$/],
+  ['client.enable', (admin) => admin.enableClient({ id: 'off' }), /^client:off$/],
+  ['client.delete', (admin) => admin.deleteClient({ id: 'c' }), /^client:c$/],
   ['credential.issue', (admin) => admin.issueTokens({ clientId: 'c' }), /^credential:cred_/],
-  ['credential.issue', (admin) => admin.issueTokens({ clientId: 'c', count: 3 }), 'client:c'],
+  ['credential.issue', (admin) => admin.issueTokens({ clientId: 'c', count: 3 }), /^client:c$/],
   [
     'revocation.create',
     (admin) => admin.revoke({ selector: { clients: ['d'] }, reason: 'other' }),
@@ -92,8 +92,7 @@ describe.each(mutations)('%s', (action, mutate, target) => {
       at: '2026-11-23T19:08:00.000Z',
     })
     expect(items[0]?.requestId).toMatch(/^req_/)
-    if (typeof target === 'string') expect(items[0]?.target).toBe(target)
-    else expect(items[0]?.target).toMatch(target)
+    expect(items[0]?.target).toMatch(target)
   })
 
   it('is not done when it cannot be logged', async () => {

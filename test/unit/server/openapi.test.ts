@@ -66,7 +66,8 @@ describe('the OpenAPI document', () => {
     const operations = Object.values(document.paths).flatMap((methods) =>
       Object.values(methods).map((operation) => operation['operationId']),
     )
-    expect(operations.toSorted()).toEqual(Object.keys(adminApi).toSorted())
+    expect(new Set(operations)).toEqual(new Set(Object.keys(adminApi)))
+    expect(operations).toHaveLength(Object.keys(adminApi).length)
   })
 
   it('has every schema that it refers to, and every response a description', () => {
