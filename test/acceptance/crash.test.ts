@@ -1,0 +1,84 @@
+import { copyFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { examine, type Examined } from './examine.ts'
+import { type Fault, fault } from './faults.ts'
+import { type Home, makeAuthority, type Ran } from './harness.ts'
+import { inTurns } from './pool.ts'
+
+/** A copy of the authority as it lies there, for one more death. */
+function copy({ dataDir, path }: Home, name: string): string {
+  const target = path(name)
+  mkdirSync(target)
+  for (const file of ['authority.db', 'key-encryption.key']) {
+    copyFileSync(join(dataDir, file), join(target, file))
+  }
+  return target
+}
+
+const database = (directory: string): string => join(directory, 'authority.db')
+
+/** Points up to and including the COMMIT that makes the deed; at the next one it is done. */
+const pointsBeforeDone = (points: readonly string[]): number =>
+  points.indexOf('COMMIT', points.indexOf('BEGIN IMMEDIATE')) + 1
+
+const sizes = ({ credentials, revocations, keys, feed, audit, clients }: Examined) =>
+  [credentials, revocations, keys, feed, audit, clients].map((list) => list.length)
+
+/** Two tokens on record, and a revocation that can be lifted. */
+async function stage(): Promise<{ home: Home; ids: Readonly<Record<string, string>> }> {
+  const home = await makeAuthority('read', 'write')
+  const { items } = await home.json(['token', 'issue', '--client', 'bot', '--count', '2'])
+  const revoke = ['revoke', '--token', items[0].credential.id, '--reason', 'testing', '--yes']
+  const { revocation } = await home.json(revoke)
+  const { items: keys } = await home.json(['key', 'list', '--purpose', 'token'])
+  return { home, ids: { REV: revocation.id, KEY: keys[0].id } }
+}
+
+describe('killed before every statement, and after every commit', () => {
+  it.for<[string, string]>([
+    ['issue', 'token issue --client bot --count 3'],
+    ['revoke', 'revoke --client bot --reason compromise --yes'],
+    ['revoke a key', 'revoke --key KEY --reason compromise --confirm key:KEY'],
+    ['lift', 'revocation lift REV --yes'],
+    ['rotate', 'key rotate'],
+    ['create a client', 'client create second --scope read --auth secret'],
+    ['disable a client', 'client disable bot --yes'],
+  ])('%s: all of it or nothing', async ([, line]) => {
+    const { home, ids } = await stage()
+    const argv = line.split(' ').map((word) => word.replaceAll(/REV|KEY/g, (name) => ids[name] ?? ''))
+    const attempt = (directory: string, query: Fault): Promise<Ran> =>
+      home.run([...argv, '--data-dir', directory, '-o', 'json'], { preload: fault(query) })
+
+    const whole = copy(home, 'whole')
+    const report = home.path('points')
+    const ran = await attempt(whole, { report })
+    expect(ran).toMatchObject({ status: 0 })
+    const before = sizes(await examine(database(home.dataDir)))
+    const after = sizes(await examine(database(whole)))
+    expect(after).not.toEqual(before)
+
+    const points: string[] = JSON.parse(await home.read('points'))
+    const last = pointsBeforeDone(points)
+    expect(points[last], 'the commit of the deed').toBe('after COMMIT')
+    // What follows is the sweeping after the answer, the same for all; the first row dies there too.
+    const deaths = points.slice(0, argv[0] === 'token' ? points.length : last + 3)
+    const outcomes = await inTurns(deaths.keys(), async (index) => {
+      const directory = copy(home, `killed-${index}`)
+      const { status, out } = await attempt(directory, { kill: index + 1 })
+      return { status, out, found: await examine(database(directory)) }
+    })
+    for (const [index, { status, out, found }] of outcomes.entries()) {
+      const at = `point ${index + 1}: ${points[index]}`
+      expect(status, at).toBe(128 + 9)
+      expect(sizes(found), at).toEqual(index < last ? before : after)
+      // Nobody was told of what might still not be, and what was told is there.
+      if (index <= last) expect(out, at).toBe('')
+      expect([...found.credentials, ...found.revocations, ...found.keys, '-'], at).toEqual(
+        expect.arrayContaining(idsIn(out)),
+      )
+    }
+  })
+})
+
+const idsIn = (text: string): string[] => text.match(/\b(?:cred|rev|key)_\w{20,}/g) ?? []

@@ -1,0 +1,252 @@
+import { readFileSync } from 'node:fs'
+import { expect } from 'vitest'
+import { parseDuration } from '#kernel/duration.ts'
+import { runCli } from '../unit/cli/harness.ts'
+import { createWorld } from '../unit/world.ts'
+import { type Home, type Json, makeHome, type Ran } from './harness.ts'
+
+/** A story: lines to run and to check, and the files that lie about when it begins. */
+export interface Story {
+  readonly title: string
+  readonly lines: readonly { readonly number: number; readonly text: string }[]
+  readonly files: ReadonlyMap<string, string>
+}
+
+/**
+ * Reads a story in txtar form: the script, then `-- name --` and the text of each file.
+ *
+ * The script, a line each; `$NAME` stands for what was saved, and words are split as in a shell:
+ *
+ * - `run credctl …`, with `< FILE` or `> FILE` at its end; unless `status` follows, it must be 0
+ * - `status N`, then on the streams `stdout REGEX`, `stderr REGEX`, `! stdout REGEX`, `empty stdout`
+ * - `json .path = value` and `problem .path = value`: a value in the JSON on stdout, on stderr
+ * - `save NAME .path` of the JSON, or `save NAME` of the trimmed stdout
+ * - `env NAME=VALUE` for the runs that follow; `env NAME=` takes it away again
+ * - `shell …`, a line as `sh` reads it; only where no `clock` is moved
+ * - `clock +90s`: the story is then run in one process, in a world whose clock stands still otherwise
+ */
+export function readStory(path: string): Story {
+  const [script = '', ...rest] = readFileSync(path, 'utf8').split(/^-- (.+) --\n/m)
+  const files = new Map<string, string>()
+  for (let at = 0; at < rest.length; at += 2) files.set(rest[at] ?? '', rest[at + 1] ?? '')
+  const lines = script
+    .split('\n')
+    .map((text, index) => ({ number: index + 1, text: text.trim() }))
+    .filter(({ text }) => text !== '' && !text.startsWith('#'))
+  return { title: /^# (.*)/.exec(script)?.[1] ?? path, lines, files }
+}
+
+/** Where a story takes place. */
+interface Stage {
+  readonly run: (argv: readonly string[], stdin: string | undefined) => Promise<Ran>
+  readonly shell: (script: string) => Promise<Ran>
+  readonly read: (name: string) => Promise<string>
+  readonly write: (name: string, text: string) => Promise<unknown>
+  readonly advance: (seconds: number) => void
+  readonly env: Map<string, string>
+}
+
+export async function tell(story: Story): Promise<void> {
+  const stage = story.lines.some(({ text }) => text.startsWith('clock '))
+    ? await worldStage()
+    : processStage(await makeHome())
+  for (const [name, text] of story.files) await stage.write(name, text)
+  const teller = new Teller(stage)
+  for (const { number, text } of story.lines) {
+    try {
+      await teller.take(text)
+    } catch (failure) {
+      if (failure instanceof Error) failure.message = `line ${number}: ${text}\n${failure.message}`
+      throw failure
+    }
+  }
+  teller.settle()
+}
+
+function processStage(home: Home): Stage {
+  const env = new Map<string, string>()
+  const options = () => ({ env: Object.fromEntries(env) })
+  return {
+    run: (argv, stdin) => home.run(argv, { stdin, ...options() }),
+    shell: (script) => home.shell(script, options()),
+    read: home.read,
+    write: home.write,
+    advance: () => expect.unreachable('the clock of a machine is not ours to move'),
+    env,
+  }
+}
+
+/** The real authority and the real command line in this process, for stories in which time passes. */
+async function worldStage(): Promise<Stage> {
+  const { admin, clock } = await createWorld()
+  const files = new Map<string, string>()
+  const env = new Map<string, string>()
+  return {
+    run: (argv, stdin) =>
+      runCli({
+        argv,
+        admin,
+        now: clock.now(),
+        env: Object.fromEntries(env),
+        files: Object.fromEntries(files),
+        ...(stdin === undefined ? {} : { stdin }),
+      }),
+    shell: async () => expect.unreachable('there is no shell in a world of values'),
+    read: async (name) => files.get(name) ?? expect.unreachable(`there is no file ${name}`),
+    write: async (name, text) => void files.set(name, text),
+    advance: (seconds) => clock.advance(seconds * 1000),
+    env,
+  }
+}
+
+/** Takes one line after the other; holds what was last run and what was saved. */
+class Teller {
+  readonly #stage: Stage
+  readonly #saved = new Map<string, string>()
+  readonly #secrets = new Set<string>()
+  #last: Ran | undefined
+  #isStatusChecked = true
+
+  constructor(stage: Stage) {
+    this.#stage = stage
+  }
+
+  async take(text: string): Promise<void> {
+    const [verb = ''] = text.split(' ', 1)
+    const rest = text.slice(verb.length).trim()
+    if (verb === 'status') return this.#status(Number(rest))
+    this.settle()
+    if (verb === 'run') return await this.#run(rest)
+    if (verb === 'shell') return this.#ended(await this.#stage.shell(this.#filled(rest)))
+    if (verb === 'clock') return this.#stage.advance(parseDuration(rest.slice(1)) ?? Number.NaN)
+    if (verb === 'env') return this.#env(rest)
+    if (verb === 'save') return this.#save(rest)
+    this.#check(verb, rest)
+  }
+
+  /** What was run and not spoken of must have gone well. */
+  settle(): void {
+    if (!this.#isStatusChecked) this.#status(0)
+  }
+
+  async #run(line: string): Promise<void> {
+    const words = wordsOf(line).map((word) => this.#filled(word))
+    expect(words.shift()).toBe('credctl')
+    const target = redirection(words, '>')
+    const source = redirection(words, '<')
+    const stdin = source === undefined ? undefined : await this.#stage.read(source)
+    const ran = await this.#stage.run(words, stdin)
+    this.#ended(ran)
+    if (handsOut(words)) for (const secret of secretsIn(ran.out)) this.#secrets.add(secret)
+    if (target !== undefined) await this.#stage.write(target, ran.out)
+  }
+
+  #ended(ran: Ran): void {
+    this.#last = ran
+    this.#isStatusChecked = false
+    mustBeDiscreet(ran, this.#secrets)
+  }
+
+  get #ran(): Ran {
+    return this.#last ?? expect.unreachable('nothing was run yet')
+  }
+
+  #status(status: number): void {
+    this.#isStatusChecked = true
+    expect({ ...this.#ran }).toMatchObject({ status })
+    mustHelp(this.#ran)
+  }
+
+  #env(given: string): void {
+    const [name = '', value = ''] = given.split('=', 2)
+    if (value === '') this.#stage.env.delete(name)
+    else this.#stage.env.set(name, this.#filled(value))
+  }
+
+  #save(given: string): void {
+    const [name = '', path] = given.split(' ')
+    const value = path === undefined ? this.#ran.out.trim() : at(JSON.parse(this.#ran.out), path)
+    this.#saved.set(name, typeof value === 'string' ? value : JSON.stringify(value))
+  }
+
+  #check(verb: string, rest: string): void {
+    const { out, err } = this.#ran
+    const pattern = (text: string): RegExp => new RegExp(this.#filled(text), 'm')
+    if (verb === 'stdout') return expect(out).toMatch(pattern(rest))
+    if (verb === 'stderr') return expect(err).toMatch(pattern(rest))
+    if (verb === 'empty') return expect(rest === 'stdout' ? out : err).toBe('')
+    if (verb === '!') {
+      const [stream = '', ...words] = rest.split(' ')
+      return expect(stream === 'stdout' ? out : err).not.toMatch(pattern(words.join(' ')))
+    }
+    const [path = '', value = ''] = rest.split(' = ', 2).map((part) => this.#filled(part))
+    if (verb === 'json') return expect(at(JSON.parse(out), path)).toEqual(valueOf(value))
+    if (verb === 'problem') return expect(at(JSON.parse(err), path)).toEqual(valueOf(value))
+    expect.unreachable(`a story has no word ${verb}`)
+  }
+
+  /** `$NAME` as it was saved; any other dollar stays what it is. */
+  #filled(text: string): string {
+    return text.replaceAll(/\$([A-Z][A-Z_0-9]*)/g, (whole, name) => this.#saved.get(name) ?? whole)
+  }
+}
+
+/** The two commands whose very answer is a secret, and this once. */
+const handsOut = ([noun, verb]: readonly string[]): boolean =>
+  (noun === 'token' && verb === 'issue') || (noun === 'client' && verb === 'create')
+
+/** The signature of a token makes it one; its claims are on every list. */
+const secretsIn = (text: string): readonly string[] => [
+  ...[...text.matchAll(/eyJ[\w-]+\.[\w-]+\.([\w-]{40,})/g)].map(([, signature]) => signature ?? ''),
+  ...[...text.matchAll(/"clientSecret": ?"([^"]+)"/g)].map(([, secret]) => secret ?? ''),
+]
+
+/** No secret that was handed out before, and nothing of the program's inside. */
+export function mustBeDiscreet({ out, err }: Ran, secrets: Iterable<string>): void {
+  const said = out + err
+  for (const secret of secrets) expect(said.includes(secret), 'a secret was said again').toBe(false)
+  expect(err).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m)
+  expect(err).not.toMatch(/\bnode:internal\b|\[internal\]|"code":"internal"/)
+}
+
+/** Whoever fails says what, why, under which code, and what to run next. */
+export function mustHelp({ status, err }: Ran): void {
+  if (status === 0) return
+  const last = err.trimEnd().split('\n').at(-1) ?? ''
+  if (last.startsWith('{')) {
+    expect(JSON.parse(last)).toMatchObject({
+      type: expect.stringMatching(/^urn:credctl:problem:/),
+      title: expect.stringMatching(/./),
+      detail: expect.stringMatching(/./),
+      code: expect.stringMatching(/^[a-z-]+$/),
+      next: expect.stringMatching(/./),
+    })
+    return
+  }
+  expect(err).toMatch(/^credctl: [^:]+: .+ \[[a-z-]+\]$/m)
+  expect(err).toMatch(/^ {2}next: ./m)
+}
+
+const wordsOf = (line: string): string[] =>
+  (line.match(/(?:[^\s'"]|'[^']*'|"[^"]*")+/g) ?? []).map((word) =>
+    word.replaceAll(/'([^']*)'|"([^"]*)"/g, '$1$2'),
+  )
+
+function redirection(words: string[], sign: '<' | '>'): string | undefined {
+  const found = words.indexOf(sign)
+  return found === -1 ? undefined : words.splice(found, 2)[1]
+}
+
+/** `.items[0].id`, `.items.length`; `.` is the whole. */
+const at = (value: Json, path: string): Json =>
+  (path.match(/[\w-]+/g) ?? []).reduce((inner: Json, key) => inner?.[key], value)
+
+function valueOf(text: string): Json {
+  if (text === 'undefined') return undefined
+  if (/^\/.*\/$/.test(text)) return expect.stringMatching(new RegExp(text.slice(1, -1)))
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
