@@ -1,3 +1,5 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { formatInstant, type Instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Exceptions, Selector } from './revocation.ts'
@@ -181,12 +183,18 @@ export const spareSessions = (exceptions: Exceptions, sessionIds: Iterable<strin
  * One `name:value` for each value, dimensions in fixed order, values sorted, one space between. A
  * value that could be misread (blanks, quotes, what is not printable ASCII) is a JSON string with
  * escapes, so that no two selectors read alike.
+ *
+ * Nobody types or reads a thousand ids, and no system passes them as one argument: more values of a
+ * dimension than `SPELT_VALUES_MAX` are said by their number and the start of their SHA-256, as in
+ * `token:5000#3f9a0c51d2e7b684`.
  */
 export function phrase(asked: Selector): string {
   const selector = normaliseSelector(asked)
   const terms: string[] = []
   for (const [field, name] of dimensions) {
-    for (const value of selector[field] ?? []) terms.push(`${name}:${plain(value)}`)
+    const values = selector[field] ?? []
+    if (SPELT_VALUES_MAX < values.length) terms.push(`${name}:${summary(values)}`)
+    else for (const value of values) terms.push(`${name}:${plain(value)}`)
   }
   for (const [key, value] of Object.entries(selector.tags ?? {}).sort(byKey)) {
     terms.push(`tag:${key.includes('=') ? quoted(key) : plain(key)}=${plain(value)}`)
@@ -195,6 +203,15 @@ export function phrase(asked: Selector): string {
   if (selector.all === true) terms.push('all')
   return terms.join(' ')
 }
+
+/** How many values of one dimension a phrase spells out. */
+export const SPELT_VALUES_MAX = 32
+
+const summary = (values: readonly string[]): string =>
+  `${values.length}#${bytesToHex(sha256(utf8ToBytes(JSON.stringify(values)))).slice(0, 16)}`
+
+/** A value that looks like a summary is quoted, so that it does not read like one. */
+const SUMMARY = /^\d+#[0-9a-f]{16}$/
 
 const byKey = ([a]: [string, string], [b]: [string, string]): number => (a < b ? -1 : 1)
 
@@ -206,7 +223,8 @@ function pushWindow(terms: string[], { issuedBefore, issuedAfter }: Selector): v
   term('issued-after', issuedAfter)
 }
 
-const plain = (value: string): string => (/^[!#-[\]-~]+$/.test(value) ? value : quoted(value))
+const plain = (value: string): string =>
+  /^[!#-[\]-~]+$/.test(value) && !SUMMARY.test(value) ? value : quoted(value)
 
 /** JSON, with everything but printable ASCII escaped: what cannot be typed cannot be confirmed. */
 const quoted = (value: string): string =>

@@ -8,6 +8,7 @@ import {
   type Loose,
   normaliseSelector,
   phrase,
+  SPELT_VALUES_MAX,
   readSelector,
   resolvesToList,
   spareSessions,
@@ -177,6 +178,25 @@ describe('phrase', () => {
         expect(phrase({ clients: [...shuffled, ...clients] })).toBe(phrase({ clients }))
       }),
     )
+  })
+})
+
+describe('the phrase of a long list', () => {
+  const ids = (count: number): string[] => Array.from({ length: count }, (_, i) => `cred_${i}`)
+
+  it('spells what can be typed, and says the rest by number and hash', () => {
+    expect(phrase({ tokens: ids(SPELT_VALUES_MAX) }).split(' ')).toHaveLength(SPELT_VALUES_MAX)
+    const long = phrase({ tokens: ids(SPELT_VALUES_MAX + 1), clients: ['b', 'a'] })
+    expect(long).toMatch(/^token:33#[0-9a-f]{16} client:a client:b$/)
+    expect(phrase({ tokens: ids(10_000) })).toMatch(/^token:10000#[0-9a-f]{16}$/)
+  })
+
+  it('is one for one list, in whatever order, and another for another', () => {
+    const tokens = ids(100)
+    expect(phrase({ tokens: tokens.toReversed() })).toBe(phrase({ tokens }))
+    expect(phrase({ tokens: [...tokens.slice(1), 'cred_x'] })).not.toBe(phrase({ tokens }))
+    const summary = phrase({ tokens }).slice('token:'.length)
+    expect(phrase({ tokens: [summary] })).toBe(`token:"${summary}"`)
   })
 })
 

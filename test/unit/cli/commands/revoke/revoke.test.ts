@@ -194,6 +194,19 @@ describe('confirmation', () => {
   })
 })
 
+it('a long list is confirmed by its number and hash, which one argument can hold', async () => {
+  const revocation = { ...defaultPolicy.revocation, confirmAbove: 40 }
+  const on = await stage({ policy: { ...defaultPolicy, revocation } })
+  const { items } = await on.world.admin.issueTokens({ clientId: 'reader', count: 50 })
+  const files = { 'ids.txt': items.map(({ credential }) => credential.id).join('\n') }
+  const refused = await on.run('revoke --from ids.txt --reason testing --yes', { files })
+  const [, phrase] = /next: add --confirm '?(token:50#[0-9a-f]{16})'?\n/.exec(refused.err) ?? []
+  expect(refused.status).toBe(2)
+  const done = await on.run(`revoke --from ids.txt --reason testing --confirm ${phrase}`, { files })
+  expect(done.status).toBe(0)
+  expect(done.out).toMatch(/^Revoked 50 credentials of reader/)
+})
+
 describe('selecting', () => {
   const done = { status: 0, out: /^Revoked/, err: /undo/ }
   it.for<Row>([
