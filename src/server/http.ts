@@ -7,6 +7,8 @@ import type { Dispatch } from './dispatch.ts'
 
 /** The largest body of the admin API, bytes: a selector of 10,000 names fits. */
 export const BODY_BYTES_MAX = 2 * 1024 * 1024
+/** Longer than any id, so that the contract says what is wrong with one and not the router. */
+const PARAM_CHARACTERS_MAX = 512
 /** A request that is not whole after this is given up, so that slow senders hold no sockets. */
 const REQUEST_MS_MAX = 30_000
 const KEEP_ALIVE_MS = 72_000
@@ -43,6 +45,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     trustProxy: options.trustProxy,
+    routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
     https: options.tls ?? null,
     return503OnClosing: false,
     genReqId: (request) => acceptedRequestId(request.headers['x-request-id'], options.newRequestId),
@@ -188,8 +191,8 @@ function foreseen(thrown: unknown): Problem {
   const code = (thrown as { code?: unknown } | null)?.code
   const known = typeof code === 'string' ? FASTIFY_REFUSALS[code] : undefined
   if (known !== undefined) return known(String(code))
-  const status = (thrown as { statusCode?: unknown } | null)?.statusCode
-  if (status === 400 && !(thrown instanceof Problem)) {
+  const status = Number((thrown as { statusCode?: unknown } | null)?.statusCode)
+  if (400 <= status && status < 500 && !(thrown instanceof Problem)) {
     return new Problem('request-invalid', 'the request cannot be read')
   }
   return toProblem(thrown)

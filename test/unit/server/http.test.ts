@@ -225,6 +225,18 @@ describe('what cannot be read', () => {
     expect(reply.json().detail).toContain(at)
   })
 
+  it.for<[number, number, string]>([
+    [128, 404, 'client-unknown'],
+    [129, 400, 'request-invalid'],
+    [512, 400, 'request-invalid'],
+    [513, 400, 'request-invalid'],
+  ])('an id of %i characters → %i %s', async ([length, status, code]) => {
+    const on = await served()
+    const url = `/v1/clients/${'x'.repeat(length)}`
+    const reply = await on.app.inject({ url, headers: bearer(await on.token()) })
+    expect([reply.statusCode, reply.json().code]).toEqual([status, code])
+  })
+
   it.for<['GET' | 'PUT' | 'DELETE' | 'POST', string, number, string, string | undefined]>([
     ['GET', '/', 404, 'route-unknown', undefined],
     ['GET', '/v1', 404, 'route-unknown', undefined],
