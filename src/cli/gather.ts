@@ -2,7 +2,9 @@ import type { Instant } from '#kernel/instant.ts'
 import { Problem, refuse } from '#kernel/problem.ts'
 import type { Flag, Flags, ParseContext } from './flags.ts'
 import type { Kit } from './kit.ts'
-import { kebab, type Raw } from './mount.ts'
+import { kebab } from './kebab.ts'
+import type { Raw } from './mount.ts'
+import { quote } from './quote.ts'
 
 interface Param {
   readonly key: string
@@ -92,12 +94,6 @@ const contextOf = ({ name, flag, next }: Param, now: Instant): ParseContext => (
   now,
   quote: (value) => (flag.isSecret ? 'the value' : quote(value)),
 })
-
-/** A value as an error may show it: what is long, odd or shaped like a token is not repeated. */
-const quote = (value: string): string =>
-  /^[\x21-\x7e ]{1,40}$/.test(value) && !/^eyJ|[\w-]{16,}\.[\w-]{16,}/.test(value)
-    ? `\`${value}\``
-    : 'the value'
 
 async function ask(kit: Kit, param: Param): Promise<unknown> {
   const { flag, name } = param

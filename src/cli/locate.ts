@@ -1,7 +1,7 @@
 import { refuse } from '#kernel/problem.ts'
 import type { CommandRow, CommandTable } from './command.ts'
 import { globalFlags } from './settings.ts'
-import { kebab } from './mount.ts'
+import { kebab } from './kebab.ts'
 import { suggest } from './suggest.ts'
 
 export interface Located {

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { refuse } from '#kernel/problem.ts'
 import type { Flag, Flags } from './flags.ts'
+import { kebab } from './kebab.ts'
 
 /** What was given, unread: every value of a flag or argument in order; absent if it was not given. */
 export interface Raw {
@@ -47,9 +48,6 @@ export function parseWords(mounted: Mounted, words: readonly string[]): Raw {
   }
   return { flags, args: argsOf(mounted.args, command) }
 }
-
-/** `issuedAfter` → `issued-after`. */
-export const kebab = (key: string): string => key.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)
 
 /** The options of a flag, each with what it stands for where it takes no value. */
 function optionsOf(key: string, flag: Flag<unknown>): readonly (readonly [Option, string?])[] {

@@ -2,6 +2,7 @@ import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '#kernel/page.ts'
 import { refuse } from '#kernel/problem.ts'
 import { type Flags, integer, many, text, toggle, type Values } from './flags.ts'
 import type { Environment } from './kit.ts'
+import { quote } from './quote.ts'
 import { knownFields, type Shape } from './view.ts'
 
 export const outputFormats = ['table', 'wide', 'json', 'jsonl', 'yaml', 'csv', 'name'] as const
@@ -126,6 +127,5 @@ export function checkSettings(
 
 function checkField(flag: string, path: string, known: ReturnType<typeof knownFields>): void {
   if (known.has(path)) return
-  const shown = /^[\w.-]{1,40}$/.test(path) ? ` ${path}` : ' of that name'
-  refuse('usage-invalid', `${flag}: there is no field${shown}; there are ${known.all.join(', ')}`)
+  refuse('usage-invalid', `${flag}: ${quote(path)} is no field; there are ${known.all.join(', ')}`)
 }

@@ -1,6 +1,6 @@
 import type { AnyCommand } from '#cli/command.ts'
 import type { Flag, Flags } from '#cli/flags.ts'
-import { kebab } from '#cli/mount.ts'
+import { kebab } from '#cli/kebab.ts'
 import { globalFlags, pageFlags } from '#cli/settings.ts'
 
 /** A command's own flags, without the hidden ones, and then those that every command has. */

@@ -1,6 +1,6 @@
 import type { AnyCommand, CommandTable } from '#cli/command.ts'
 import type { CompletionKind, Flag } from '#cli/flags.ts'
-import { kebab } from '#cli/mount.ts'
+import { kebab } from '#cli/kebab.ts'
 import { outputFormats } from '#cli/settings.ts'
 import { flagsOf } from './describe.ts'
 import { topics } from './topics.ts'

@@ -1,4 +1,4 @@
-import { describe, expectTypeOf, it } from 'vitest'
+import { describe, expect, expectTypeOf, it } from 'vitest'
 import { defineCommand } from '#cli/command.ts'
 import { confirmationFlags } from '#cli/confirm.ts'
 import { duration, keyValue, many, oneOf, onOff, text, time, toggle } from '#cli/flags.ts'
@@ -16,7 +16,7 @@ const thing = shape<{ readonly id: string; readonly expiresAt: string }>({
 
 describe('a command', () => {
   it('infers its input from its arguments and flags', () => {
-    defineCommand({
+    const command = defineCommand({
       path: ['thing', 'make'],
       summary: 'Make a thing',
       args: { id: text('its name', { required: true }), other: text('another') },
@@ -51,5 +51,6 @@ describe('a command', () => {
         return { view: record(thing, { id: input.id, expiresAt: '2026-11-23T19:08:00.000Z' }) }
       },
     })
+    expect(command.flags.reason.choices).toEqual(['testing', 'other'])
   })
 })

@@ -20,13 +20,16 @@ import { refuse } from '#kernel/problem.ts'
 /** When every run happens, unless it says otherwise. */
 export const NOW = parseInstant('2026-11-23T19:08:00Z') as Instant
 
+/** The answer of somebody who has had enough. */
+export const CTRL_C = 'interrupt'
+
 /** An answer that is waiting for its question. One that is not asked for fails the test. */
 export interface Answer {
   readonly to: keyof Prompt
   /** What the question must say. */
   readonly about?: RegExp
-  /** `interrupt` is Ctrl-C. */
-  readonly answer: string | boolean | readonly string[] | 'interrupt'
+  /** `CTRL_C` interrupts. */
+  readonly answer: string | boolean | readonly string[]
 }
 
 export interface Scene {
@@ -183,7 +186,7 @@ function scripted(answers: Answer[]): Prompt {
     if (found === undefined) throw new Error(`nobody has an answer to: ${message}`)
     expect(found.to, message).toBe(to)
     if (found.about !== undefined) expect(message).toMatch(found.about)
-    if (found.answer === 'interrupt') refuse('interrupted', 'the question was left unanswered')
+    if (found.answer === CTRL_C) refuse('interrupted', 'the question was left unanswered')
     return found.answer as never
   }
   return {

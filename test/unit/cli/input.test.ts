@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Problem } from '#kernel/problem.ts'
-import { type Answer, check, type Row, runCli } from './harness.ts'
+import { type Answer, check, CTRL_C, type Row, runCli } from './harness.ts'
 import { sampleTable } from './sample.ts'
 
 const table = sampleTable()
@@ -54,30 +54,31 @@ describe('flags', () => {
     expect(err).toContain('[usage-invalid]\n  next: credctl thing make --help\n')
   })
 
-  it.for(['eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln', 's3cr3t-'.repeat(8)])(
-    'never repeats what may be a secret: %s',
-    async (secret) => {
-      for (const argv of [
-        [secret],
-        ['thing', secret],
-        ['thing', 'make', 'a', secret],
-        ['thing', 'make', 'a', `--${secret}`],
-        ['thing', 'make', 'a', `--tokn=${secret}`],
-        ['thing', 'make', 'a', `-p${secret}`],
-        ['thing', 'make', 'a', '--ttl', secret],
-        ['thing', 'make', 'a', '--reason', secret],
-        ['thing', 'make', 'a', '--reason', 'other', '--tag', secret],
-        ['thing', 'list', '--fields', secret],
-        ['thing', 'list', '-o', secret],
-        ['help', secret],
-      ]) {
-        const { status, out, err } = await runCli({ table, argv })
-        expect(status).toBeOneOf([2, 3])
-        // A flag that looks like a name is named, as far as a name may go.
-        expect((out + err).includes(secret)).toBe(false)
-      }
-    },
-  )
+  it.for([
+    'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln',
+    'eyJhbGciOiJub25lIn0.e30.',
+    's3cr3t-'.repeat(8),
+  ])('never repeats what may be a secret: %s', async (secret) => {
+    for (const argv of [
+      [secret],
+      ['thing', secret],
+      ['thing', 'make', 'a', secret],
+      ['thing', 'make', 'a', `--${secret}`],
+      ['thing', 'make', 'a', `--tokn=${secret}`],
+      ['thing', 'make', 'a', `-p${secret}`],
+      ['thing', 'make', 'a', '--ttl', secret],
+      ['thing', 'make', 'a', '--reason', secret],
+      ['thing', 'make', 'a', '--reason', 'other', '--tag', secret],
+      ['thing', 'list', '--fields', secret],
+      ['thing', 'list', '-o', secret],
+      ['help', secret],
+    ]) {
+      const { status, out, err } = await runCli({ table, argv })
+      expect(status).toBeOneOf([2, 3])
+      // A flag that looks like a name is named, as far as a name may go.
+      expect((out + err).includes(secret)).toBe(false)
+    }
+  })
 })
 
 describe('missing input', () => {
@@ -121,7 +122,7 @@ describe('missing input', () => {
       table,
       argv: 'thing make',
       tty: true,
-      answers: [{ to: 'input', answer: 'interrupt' }],
+      answers: [{ to: 'input', answer: CTRL_C }],
       status: 130,
       err: /^credctl: Interrupted: .* \[interrupted\]\n$/,
     }))
@@ -199,7 +200,7 @@ describe('confirmation', () => {
       resolved: 1,
       argv: 'thing drop a b',
       tty: true,
-      answers: [{ ...yes, answer: 'interrupt' }],
+      answers: [{ ...yes, answer: CTRL_C }],
       status: 130,
       err: /\[interrupted\]/,
     },
