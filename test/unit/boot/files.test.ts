@@ -1,0 +1,65 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { systemFiles } from '#boot/files.ts'
+import { refusalOf } from '../world.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'credctl-files-'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('a private file', () => {
+  it('is its owner’s alone from the beginning, and takes what is appended', async () => {
+    const path = join(folder, 'token')
+    const file = await systemFiles.claimPrivate(path)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    await file.append('one\n')
+    await file.append('two\n')
+    await file.close()
+    expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n')
+  })
+
+  it('never takes the place of another', async () => {
+    const path = join(folder, 'token')
+    writeFileSync(path, 'mine')
+    const problem = await refusalOf(systemFiles.claimPrivate(path))
+    expect([problem.code, problem.facts]).toEqual(['request-invalid', { path }])
+    expect(problem.message).toContain('exists already')
+    expect(readFileSync(path, 'utf8')).toBe('mine')
+  })
+
+  it('is gone when it is discarded', async () => {
+    const path = join(folder, 'token')
+    await (await systemFiles.claimPrivate(path)).discard()
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('is refused where there is no such folder', async () => {
+    const problem = await refusalOf(systemFiles.claimPrivate(join(folder, 'none', 'token')))
+    expect(problem.message).toContain('ENOENT')
+  })
+})
+
+describe('a public key in PEM', () => {
+  it.for([
+    ['EC', generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey],
+    ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey],
+    ['OKP', generateKeyPairSync('ed25519').publicKey],
+  ] as const)('is read as a JWK of type %s', async ([kty, key]) => {
+    const pem = String(key.export({ type: 'spki', format: 'pem' }))
+    const jwk = await systemFiles.publicJwk(pem)
+    expect(jwk).toEqual(key.export({ format: 'jwk' }))
+    expect(jwk['kty']).toBe(kty)
+  })
+
+  it.for(['', 'hello', '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----'])(
+    'is refused when it is %j',
+    async (pem) => {
+      expect((await refusalOf(systemFiles.publicJwk(pem))).code).toBe('request-invalid')
+    },
+  )
+})
