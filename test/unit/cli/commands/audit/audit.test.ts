@@ -45,7 +45,7 @@ describe('audit list', () => {
     ['--action credential.issue', ['credential.issue ok', 'credential.issue scope-refused']],
     ['--outcome scope-refused', ['credential.issue scope-refused']],
     ['--target client:bot --outcome ok', ['client.create ok']],
-    ['--before 30m --action client.create', ['client.create ok']],
+    ['--before 30m', ['client.create ok', 'authority.init ok']],
     ['--after 30m --action client.create', []],
     ['--actor nobody', []],
     ['--request-id req_none', []],

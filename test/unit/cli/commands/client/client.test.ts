@@ -162,6 +162,17 @@ describe('client create', () => {
     expect((await world.admin.listClients({})).items).toEqual([])
   })
 
+  it('sends no private key anywhere', async () => {
+    const { check } = await cliWorld()
+    await check({
+      argv: 'client create ci --scope a --auth private-key-jwt --key k',
+      files: { k: JSON.stringify(jwk.private) },
+      admin: {},
+      status: 2,
+      err: /openssl pkey/,
+    })
+  })
+
   it.for<WorldRow>([
     { argv: 'client create bot', status: 2, err: /--scope is missing \[input-required\]/ },
     { argv: 'client create --scope a', status: 2, err: /ID is missing/ },
@@ -177,7 +188,7 @@ describe('client create', () => {
     },
     {
       argv: 'client create bot --scope a --auth secret --secret-file s',
-      files: { s: 'hunter2\n' },
+      files: { s: 'hunter2-hunter2\n' },
       status: 2,
       err: /^(?!.*hunter2).*at least 16 characters/,
     },
@@ -272,9 +283,12 @@ describe('client update', () => {
         'client update deploy-bot --add-audience https://b.example --remove-audience https://api.example --tier low --tag env=prod --remove-tag team',
       ),
     ).toEqual({ ...BOT, audiences: ['https://b.example'], tier: 'low', tags: { env: 'prod' } })
+    expect(await json('client update deploy-bot --tag team=web')).toMatchObject({
+      tags: { env: 'prod', team: 'web' },
+    })
     expect(await json('client update deploy-bot --audience https://c.example')).toMatchObject({
       audiences: ['https://c.example'],
-      tags: { env: 'prod' },
+      tags: { env: 'prod', team: 'web' },
     })
   })
 

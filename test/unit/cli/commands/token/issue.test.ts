@@ -162,7 +162,10 @@ describe('formats', () => {
       return world.admin.issueTokens({ ...input, count: 2 })
     }
     const admin = { ...world.admin, issueTokens }
-    const { out } = await run('token issue --client bot --count 20001 -o jsonl', { admin })
+    const { out, err } = await run('token issue --client bot --ttl 2h --count 20001 -o jsonl', {
+      admin,
+    })
+    expect(err.trimEnd().split('\n')).toEqual([expect.stringContaining('from 2h to 1h')])
     expect(sizes).toEqual([10_000, 10_000, 1])
     expect(out.trimEnd().split('\n')).toHaveLength(6)
     const { out: document } = await run('token issue --client bot --count 20001 -o json', { admin })
