@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { VERSION } from './version.ts'
 
 /**
@@ -7,7 +8,7 @@ import { VERSION } from './version.ts'
  */
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-    process.stdout.write(`${VERSION}\n`)
+    writeSync(1, `${VERSION}\n`)
     return 0
   }
   const { runCommandLine } = await import('./world.ts')

@@ -1,4 +1,4 @@
-import { open, readFile, unlink } from 'node:fs/promises'
+import fs from 'node:fs'
 import type { Files } from '#cli/kit.ts'
 import { refuse } from '#kernel/problem.ts'
 
@@ -8,7 +8,7 @@ const FILE_BYTES_MAX = 64 * 1024 * 1024
 export const systemFiles: Files = {
   async readText(path) {
     try {
-      const bytes = await readFile(path)
+      const bytes = await fs.promises.readFile(path)
       if (FILE_BYTES_MAX < bytes.length) refuse('request-invalid', `${path} is too large`)
       return bytes.toString('utf8')
     } catch (failure) {
@@ -17,7 +17,7 @@ export const systemFiles: Files = {
   },
   async claimPrivate(path) {
     try {
-      const handle = await open(path, 'wx', 0o600)
+      const handle = await fs.promises.open(path, 'wx', 0o600)
       return {
         append: async (text) => {
           try {
@@ -29,7 +29,7 @@ export const systemFiles: Files = {
         close: () => handle.close(),
         discard: async () => {
           await handle.close()
-          await unlink(path)
+          await fs.promises.unlink(path)
         },
       }
     } catch (failure) {

@@ -1,34 +1,56 @@
-import { createInterface } from 'node:readline'
+import { fstatSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { type Io, OutputClosed } from '#cli/kit.ts'
 
-/** The process's own streams. */
+const STDIN = 0
+const STDOUT = 1
+const STDERR = 2
+
+/**
+ * The process's own streams, by their descriptors. Node's stream objects take several milliseconds to
+ * make, more than most commands work; they are made where one is really needed: on a terminal, and
+ * where somebody has set a pipe not to block.
+ */
 export function processIo(): Io {
-  // A reader that has gone is told by the write that fails; the event would end the process.
-  process.stdout.on('error', () => undefined)
-  process.stderr.on('error', () => undefined)
   return {
-    isInTty: process.stdin.isTTY,
-    isOutTty: process.stdout.isTTY,
-    isErrTty: process.stderr.isTTY,
-    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
-    out: (text) =>
-      new Promise((resolve, reject) => {
-        process.stdout.write(text, (failure) => {
-          if (failure === null || failure === undefined) resolve()
-          else if (isClosed(failure)) reject(new OutputClosed())
-          else reject(failure)
-        })
-      }),
+    get isInTty() {
+      return isTerminal(STDIN)
+    },
+    get isOutTty() {
+      return isTerminal(STDOUT)
+    },
+    get isErrTty() {
+      return isTerminal(STDERR)
+    },
+    get columns() {
+      return isTerminal(STDOUT) ? process.stdout.columns : undefined
+    },
+    async out(text) {
+      const rest = writeNow(STDOUT, text)
+      if (rest !== undefined) await writeLater(process.stdout, rest)
+    },
     err(text) {
-      process.stderr.write(text)
+      try {
+        const rest = writeNow(STDERR, text)
+        if (rest !== undefined) process.stderr.write(rest)
+      } catch {
+        // Nobody reads it, and there is nobody left to tell.
+      }
     },
     async readStdin() {
+      try {
+        return readFileSync(STDIN, 'utf8')
+      } catch (failure) {
+        if (codeOf(failure) !== 'EAGAIN') throw failure
+      }
       let text = ''
       process.stdin.setEncoding('utf8')
       for await (const chunk of process.stdin) text += String(chunk)
       return text
     },
-    readLines: () => createInterface({ input: process.stdin, crlfDelay: Infinity }),
+    readLines: () =>
+      process
+        .getBuiltinModule('node:readline')
+        .createInterface({ input: process.stdin, crlfDelay: Infinity }),
     onInterrupt(listener) {
       process.on('SIGINT', listener)
       return () => process.off('SIGINT', listener)
@@ -36,5 +58,49 @@ export function processIo(): Io {
   }
 }
 
-const isClosed = ({ code }: NodeJS.ErrnoException): boolean =>
-  code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_DESTROYED'
+/** Only a character device can be a terminal, and the null device is none; to see that loads nothing. */
+function isTerminal(descriptor: number): boolean {
+  try {
+    const { rdev, ...stat } = fstatSync(descriptor)
+    if ((stat.mode & S_IFMT) !== S_IFCHR || rdev === statSync('/dev/null').rdev) return false
+  } catch {
+    return false
+  }
+  return process.getBuiltinModule('node:tty').isatty(descriptor)
+}
+
+/** The type of a file in its mode, as POSIX has it (sys/stat.h). */
+const S_IFMT = 0o170000
+const S_IFCHR = 0o020000
+
+/**
+ * Writes what can be written at once, which is all of it wherever a write blocks, and so holds back
+ * whoever produces more than is read. Answers what is left where it does not.
+ */
+function writeNow(descriptor: number, text: string): Uint8Array | undefined {
+  const bytes = new TextEncoder().encode(text)
+  let written = 0
+  try {
+    while (written < bytes.length) written += writeSync(descriptor, bytes, written)
+    return undefined
+  } catch (failure) {
+    if (codeOf(failure) === 'EAGAIN') return bytes.subarray(written)
+    if (descriptor === STDOUT && isClosed(failure)) throw new OutputClosed()
+    throw failure
+  }
+}
+
+const writeLater = (stream: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> =>
+  new Promise((resolve, reject) => {
+    // A reader that has gone is told by the write that fails; the event would end the process.
+    if (stream.listenerCount('error') === 0) stream.on('error', () => undefined)
+    stream.write(bytes, (failure) => {
+      if (failure === null || failure === undefined) resolve()
+      else reject(isClosed(failure) ? new OutputClosed() : failure)
+    })
+  })
+
+const codeOf = (failure: unknown): unknown => (failure as { code?: unknown } | null)?.code
+
+const isClosed = (failure: unknown): boolean =>
+  ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(String(codeOf(failure)))

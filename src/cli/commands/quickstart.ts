@@ -119,7 +119,7 @@ async function startTour(kit: Kit): Promise<Tour> {
       await say([
         ...indented(shown),
         ...(status === 0 ? [] : [style.dim(`  (exit status ${status})`)]),
-        ...step.words.map((line) => style.dim(line)),
+        ...step.words.map((line) => `${style.green('→')} ${line}`),
       ])
       return out
     },
