@@ -32,7 +32,7 @@ export const tokenVerify = defineCommand({
   path: ['token', 'verify'],
   summary: 'Ask the authority to decide on a token',
   description: [
-    'Checks form, signature, claims, revocation and expiry, and with --audience and --scope whether the token is meant for that server and allows that. Which checks were skipped is always said.',
+    'Checks form, signature, claims, revocation and expiry, and with --audience and --scope whether the token is meant for that server and allows that. Of an accepted token it is said which checks were skipped; the JSON always tells.',
     'With --issuer the token of another issuer is checked with the keys that it publishes; whether that issuer has revoked it cannot be known.',
     'The token comes from stdin. One on the command line works too, but stays in the history of the shell and can be read by others on this machine.',
   ],
