@@ -49,6 +49,44 @@ export type Operations<A extends Api> = {
 export const mutates = ({ method, isRead }: Pick<AnyRoute, 'method' | 'isRead'>): boolean =>
   method !== 'GET' && isRead !== true
 
-export const route = <P, Q, B, Y, QG, BG>(
-  spec: Route<P, Q, B, Y, QG, BG>,
-): Route<P, Q, B, Y, QG, BG> => spec
+/** Makes a value when it is first asked for, and once. */
+export function lazy<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
+/**
+ * A route as it is written. Its schemas are made when a call first needs them: a command line makes
+ * one call of one route, and to make the schemas of all takes longer than the call.
+ */
+type Written<P, Q, B, Y, QG, BG> = Omit<
+  Route<P, Q, B, Y, QG, BG>,
+  'params' | 'query' | 'body' | 'reply'
+> & {
+  readonly params: () => z.ZodType<P>
+  readonly query: () => z.ZodType<Q, QG>
+  readonly body: () => z.ZodType<B, BG>
+  readonly reply: () => z.ZodType<Y>
+}
+
+export function route<P, Q, B, Y, QG, BG>(
+  spec: Written<P, Q, B, Y, QG, BG>,
+): Route<P, Q, B, Y, QG, BG> {
+  const { params, query, body, reply, ...rest } = spec
+  const made = { params: lazy(params), query: lazy(query), body: lazy(body), reply: lazy(reply) }
+  return {
+    ...rest,
+    get params() {
+      return made.params()
+    },
+    get query() {
+      return made.query()
+    },
+    get body() {
+      return made.body()
+    },
+    get reply() {
+      return made.reply()
+    },
+  }
+}

@@ -23,7 +23,7 @@ import { refuse } from '#kernel/problem.ts'
 
 // The wire shape is not the domain shape: renaming a field inside breaks no client.
 
-type Wire<T extends z.ZodType> = z.output<T>
+type Wire<T extends () => z.ZodType> = z.output<ReturnType<T>>
 
 /** A member that is left out where there is nothing to say. */
 const when = <K extends string, T>(name: K, value: T | undefined): { [P in K]?: T } =>

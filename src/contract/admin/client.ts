@@ -15,32 +15,36 @@ import {
   Tags,
   Time,
 } from '#contract/common.ts'
-import { route } from '#contract/route.ts'
+import { lazy, route } from '#contract/route.ts'
 
-export const ClientKey = z.object({
-  id: z.string(),
-  algorithm: z.string(),
-  createdAt: Time,
-})
-
-export const Client = z
-  .object({
-    id: ClientId,
-    tier: z.enum(tiers),
-    scopes: z.array(z.string()),
-    audiences: z.array(z.string()),
-    authMethods: z.array(z.enum(authMethods)),
-    keys: z.array(ClientKey),
-    state: z.enum(clientStates),
-    tags: z.record(z.string(), z.string()),
+export const ClientKey = lazy(() =>
+  z.object({
+    id: z.string(),
+    algorithm: z.string(),
     createdAt: Time,
-  })
-  .meta({ id: 'Client' })
+  }),
+)
 
-const Scopes = z.array(ScopePattern).min(1, 'at least one scope').max(SCOPES_MAX)
-const Audiences = z.array(Audience).max(AUDIENCES_MAX)
+export const Client = lazy(() =>
+  z
+    .object({
+      id: ClientId,
+      tier: z.enum(tiers),
+      scopes: z.array(z.string()),
+      audiences: z.array(z.string()),
+      authMethods: z.array(z.enum(authMethods)),
+      keys: z.array(ClientKey()),
+      state: z.enum(clientStates),
+      tags: z.record(z.string(), z.string()),
+      createdAt: Time,
+    })
+    .meta({ id: 'Client' }),
+)
+
+const Scopes = lazy(() => z.array(ScopePattern).min(1, 'at least one scope').max(SCOPES_MAX))
+const Audiences = lazy(() => z.array(Audience).max(AUDIENCES_MAX))
 /** A public JWK (RFC 7517); one with a private member is refused, and never stored. */
-const PublicJwk = z.record(z.string(), z.unknown())
+const PublicJwk = lazy(() => z.record(z.string(), z.unknown()))
 
 export const clientApi = {
   createClient: route({
@@ -48,20 +52,21 @@ export const clientApi = {
     path: '/v1/clients',
     summary: 'Register a client',
     scope: 'admin:clients:write',
-    params: NoParams,
-    query: NoQuery,
-    body: z.strictObject({
-      id: ClientId,
-      scopes: Scopes,
-      tier: z.enum(tiers).default('standard'),
-      audiences: Audiences.default([]),
-      auth: z.enum(authMethods).default('none'),
-      keys: z.array(PublicJwk).max(8).default([]),
-      /** An imported secret; without it, and with `auth: secret`, one is made. */
-      secret: z.string().min(16).max(1024).optional(),
-      tags: Tags.default({}),
-    }),
-    reply: z.object({ client: Client, clientSecret: z.string().optional() }),
+    params: () => NoParams,
+    query: () => NoQuery,
+    body: () =>
+      z.strictObject({
+        id: ClientId,
+        scopes: Scopes(),
+        tier: z.enum(tiers).default('standard'),
+        audiences: Audiences().default([]),
+        auth: z.enum(authMethods).default('none'),
+        keys: z.array(PublicJwk()).max(8).default([]),
+        /** An imported secret; without it, and with `auth: secret`, one is made. */
+        secret: z.string().min(16).max(1024).optional(),
+        tags: Tags.default({}),
+      }),
+    reply: () => z.object({ client: Client(), clientSecret: z.string().optional() }),
     refuses: ['client-exists', 'policy-denied'],
   }),
   listClients: route({
@@ -69,14 +74,15 @@ export const clientApi = {
     path: '/v1/clients',
     summary: 'List clients',
     scope: 'admin:clients:read',
-    params: NoParams,
-    query: z.strictObject({
-      ...PageQuery,
-      tier: z.enum(tiers).optional(),
-      state: z.enum(clientStates).optional(),
-    }),
-    body: NoBody,
-    reply: pageOf(Client),
+    params: () => NoParams,
+    query: () =>
+      z.strictObject({
+        ...PageQuery,
+        tier: z.enum(tiers).optional(),
+        state: z.enum(clientStates).optional(),
+      }),
+    body: () => NoBody,
+    reply: () => pageOf(Client()),
     refuses: [],
   }),
   showClient: route({
@@ -84,10 +90,10 @@ export const clientApi = {
     path: '/v1/clients/:id',
     summary: 'Show a client',
     scope: 'admin:clients:read',
-    params: IdParams,
-    query: NoQuery,
-    body: NoBody,
-    reply: Client,
+    params: () => IdParams,
+    query: () => NoQuery,
+    body: () => NoBody,
+    reply: () => Client(),
     refuses: ['client-unknown'],
   }),
   updateClient: route({
@@ -95,15 +101,16 @@ export const clientApi = {
     path: '/v1/clients/:id',
     summary: 'Change a client; what is left out stays as it is',
     scope: 'admin:clients:write',
-    params: IdParams,
-    query: NoQuery,
-    body: z.strictObject({
-      scopes: Scopes.optional(),
-      tier: z.enum(tiers).optional(),
-      audiences: Audiences.optional(),
-      tags: Tags.optional(),
-    }),
-    reply: Client,
+    params: () => IdParams,
+    query: () => NoQuery,
+    body: () =>
+      z.strictObject({
+        scopes: Scopes().optional(),
+        tier: z.enum(tiers).optional(),
+        audiences: Audiences().optional(),
+        tags: Tags.optional(),
+      }),
+    reply: () => Client(),
     refuses: ['client-unknown', 'policy-denied'],
   }),
   disableClient: route({
@@ -111,10 +118,10 @@ export const clientApi = {
     path: '/v1/clients/:id/disable',
     summary: 'Stop issuing to a client and revoke what it holds',
     scope: 'admin:clients:write',
-    params: IdParams,
-    query: NoQuery,
-    body: z.strictObject({}),
-    reply: z.object({ client: Client, revocationId: z.string().optional() }),
+    params: () => IdParams,
+    query: () => NoQuery,
+    body: () => z.strictObject({}),
+    reply: () => z.object({ client: Client(), revocationId: z.string().optional() }),
     refuses: ['client-unknown'],
   }),
   enableClient: route({
@@ -122,10 +129,10 @@ export const clientApi = {
     path: '/v1/clients/:id/enable',
     summary: 'Issue to a disabled client again; what was revoked stays revoked',
     scope: 'admin:clients:write',
-    params: IdParams,
-    query: NoQuery,
-    body: z.strictObject({}),
-    reply: z.object({ client: Client }),
+    params: () => IdParams,
+    query: () => NoQuery,
+    body: () => z.strictObject({}),
+    reply: () => z.object({ client: Client() }),
     refuses: ['client-unknown'],
   }),
   deleteClient: route({
@@ -133,10 +140,10 @@ export const clientApi = {
     path: '/v1/clients/:id',
     summary: 'Remove a client and revoke what it holds',
     scope: 'admin:clients:write',
-    params: IdParams,
-    query: NoQuery,
-    body: NoBody,
-    reply: z.object({ client: Client, revocationId: z.string().optional() }),
+    params: () => IdParams,
+    query: () => NoQuery,
+    body: () => NoBody,
+    reply: () => z.object({ client: Client(), revocationId: z.string().optional() }),
     refuses: ['client-unknown'],
   }),
 }
