@@ -1,0 +1,102 @@
+import { initAuthority } from '#app/authority.ts'
+import type { Caller, Deps } from '#app/deps.ts'
+import type { WireAnswer, WireCall } from '#contract/transport.ts'
+import { defaultPolicy, type Policy } from '#domain/policy/policy.ts'
+import type { Clock } from '#kernel/clock.ts'
+import { newId } from '#kernel/identifier.ts'
+import { instant } from '#kernel/instant.ts'
+import { refuse } from '#kernel/problem.ts'
+import { createDispatch } from '#server/dispatch.ts'
+import { createOperations } from '#server/operations.ts'
+import { recordScopeRefusal } from '#server/scope-refusal.ts'
+import { createNodeSigner } from '#signer/node-signer.ts'
+import type { Store } from '#store/port.ts'
+import { openSqliteStore } from '#store/sqlite/open.ts'
+import { entropyOf } from './chance.ts'
+import type { NodeClocks } from './clocks.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+
+export const ISSUER = 'https://authority.sim'
+
+/** The real authority: every line of it but clock and chance is what `credctl serve` runs. */
+export interface SimAuthority {
+  readonly deps: Deps
+  readonly serve: (call: WireCall) => Promise<WireAnswer>
+  /** What time it is in the authority, which is what every decision is judged by. */
+  timeMicros(): number
+  close(): Promise<void>
+}
+
+const SIMULATOR: Caller = {
+  actor: 'local:simulator',
+  scopes: 'all',
+  origin: { transport: 'embedded' },
+}
+
+export async function createSimAuthority(
+  clock: VirtualClock,
+  clocks: NodeClocks,
+  { seed, ttlSeconds }: { readonly seed: number; readonly ttlSeconds: number },
+): Promise<SimAuthority> {
+  let rowMicros = 0
+  const store = watching(openSqliteStore({ path: ':memory:', mode: 'create' }), (timeMicros) => {
+    rowMicros = Math.max(rowMicros, timeMicros)
+  })
+  const keyEncryptionKey = entropyOf(seed, 'key-encryption-key').bytes(32)
+  const deps: Deps = {
+    store,
+    signer: createNodeSigner(() => keyEncryptionKey),
+    clock: authorityClock(clock, clocks),
+    entropy: entropyOf(seed, 'authority'),
+    policy: policyOf(ttlSeconds),
+    foreignIssuers: {
+      verify: async (issuer) => refuse('issuer-unreachable', `there is no ${issuer} in here`),
+    },
+    version: 'simulated',
+  }
+  const dispatch = createDispatch(createOperations(deps), {
+    onScopeRefused: (call, caller, problem) => recordScopeRefusal(deps, call, caller, problem),
+    onFault: (fault) => {
+      throw fault
+    },
+  })
+  const requestId = newId('req', deps.clock.now(), deps.entropy)
+  await initAuthority(deps, { caller: SIMULATOR, requestId }, ISSUER, 'memory')
+  return {
+    deps,
+    serve: (call) => dispatch(call, SIMULATOR),
+    timeMicros: () => Math.max(rowMicros, clocks.wallMicros(clock.nowMicros())),
+    close: () => store.close(),
+  }
+}
+
+const authorityClock = (clock: VirtualClock, clocks: NodeClocks): Clock => ({
+  now: () => instant(Math.floor(clocks.wallMicros(clock.nowMicros()) / 1000)),
+  sleep: (durationMs) => clock.sleep(durationMs),
+})
+
+/** Tells the feed's time after every commit: authority time is the later of it and the clock. */
+const watching = (store: Store, tell: (timeMicros: number) => void): Store => ({
+  ...store,
+  async write(work) {
+    const { result, timeMicros } = await store.write(async (tx) => ({
+      result: await work(tx),
+      timeMicros: (await tx.feed()).timeMicros,
+    }))
+    tell(timeMicros)
+    return result
+  },
+})
+
+const TTL_SECONDS_MAX = 3600
+
+/** The default policy, but for a lifetime that the scenario may ask for. */
+function policyOf(ttlSeconds: number): Policy {
+  const ttlSecondsMax = Math.max(TTL_SECONDS_MAX, ttlSeconds)
+  const { defaults, tiers } = defaultPolicy
+  return {
+    ...defaultPolicy,
+    defaults: { ...defaults, ttlSecondsMax },
+    tiers: { ...tiers, standard: { ...tiers.standard, ttlSecondsMax } },
+  }
+}

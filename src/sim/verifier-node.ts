@@ -1,0 +1,163 @@
+import type { Admin } from '#contract/admin-api.ts'
+import { Problem } from '#kernel/problem.ts'
+import { widthOf } from '#verifier/authority-time.ts'
+import {
+  createVerifierCore,
+  type VerifierCapabilities,
+  type VerifierConfig,
+  type VerifierCore,
+} from '#verifier/core.ts'
+import type { SyncQuestion, VerifierEffect } from '#verifier/asker.ts'
+import type { VerifierDecision } from '#verifier/decide.ts'
+import type { NodeClocks } from './clocks.ts'
+import type { Link } from './link.ts'
+import type { Sightings } from './sightings.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+
+/** What a node says happened, for the trace and for the checks. */
+export interface NodeNotes {
+  asked(): void
+  applied(position: number, timeMicros: number): void
+  alarmed(detail: string): void
+}
+
+export interface VerifierNode {
+  readonly core: VerifierCore
+  start(): void
+  /** Decides on a token, and calls back once: now, or when it has waited for the authority. */
+  verify(token: string, decided: (decision: VerifierDecision, waited: boolean) => void): void
+  localMicros(): number
+  /** Why a `stale` of now is nobody's fault; `undefined` where there is no excuse. */
+  excuse(): string | undefined
+}
+
+export interface VerifierNodeOptions {
+  readonly clock: VirtualClock
+  readonly clocks: NodeClocks
+  readonly config: VerifierConfig
+  readonly capabilities: VerifierCapabilities
+  readonly admin: Pick<Admin, 'syncFeed'>
+  readonly link: Link
+  readonly notes: NodeNotes
+  readonly sightings: Sightings
+  /** Which of its clocks it takes for monotonic; anything but the default is a planted bug. */
+  readonly localClock?: 'monotonic' | 'wall'
+}
+
+interface Attempt {
+  readonly sentMicros: number
+  state: 'under-way' | 'spoiled' | 'good'
+}
+
+/** How long a token waits for the authority before the answer is `stale`. */
+const WAIT_MICROS_MAX = 250_000
+/** A verifier that has not even asked for so long has no excuse. */
+const EXCUSE_MICROS_MAX = 10_000_000
+/** After a question the next is held back for 250 ms; its answer may then come too late for a token. */
+const HELD_BACK_MICROS_MAX = 500_000
+/** What an interval has beside the exchange: twice 250 ms of a jump, a millisecond, and rounding. */
+const SLACK_MICROS = 502_000
+
+/** The shell of the verifier's core in a simulated process: its link, its clock, its waiting room. */
+export function createVerifierNode(options: VerifierNodeOptions): VerifierNode {
+  const { clock, clocks, config, notes, sightings } = options
+  const core = createVerifierCore(config, options.capabilities)
+  const localMicros = (): number =>
+    options.localClock === 'wall'
+      ? clocks.wallMicros(clock.nowMicros())
+      : clocks.monotonicMicros(clock.nowMicros())
+  const waiting = new Set<() => void>()
+  let attempt: Attempt | undefined
+
+  const perform = (effects: readonly VerifierEffect[]): void => {
+    for (const effect of effects) {
+      if (effect.kind === 'ask') ask(effect.question)
+      else if (effect.kind === 'wake') wake(effect.atMicros)
+      else notes.alarmed(effect.detail)
+    }
+  }
+  const wake = (atMicros: number): void => {
+    const delay = Math.max(0, atMicros - localMicros())
+    const at = clocks.trueMicros(clocks.monotonicMicros(clock.nowMicros()) + delay)
+    clock.at(at, () => perform(core.on({ kind: 'woken' }, localMicros())))
+  }
+  const ask = (question: SyncQuestion): void => {
+    const mine: Attempt = { sentMicros: clock.nowMicros(), state: 'under-way' }
+    attempt = mine
+    notes.asked()
+    clock.launch(async () => {
+      const answer = await syncOnce(options.admin, question)
+      const isUseful = answer !== undefined && !options.link.wasReplayed()
+      mine.state = isUseful && isQuick(mine, clock, config) ? 'good' : 'spoiled'
+      const { nonce } = question
+      const before = core.applied()
+      perform(
+        answer === undefined
+          ? core.on({ kind: 'unanswered', nonce }, localMicros())
+          : core.on({ kind: 'answered', nonce, ...answer }, localMicros()),
+      )
+      const head = core.applied()
+      if (head === undefined || head === before) return
+      notes.applied(head.position, head.time)
+      for (const decideAgain of waiting) decideAgain()
+    })
+  }
+
+  return {
+    core,
+    localMicros,
+    start: () => perform(core.on({ kind: 'started' }, localMicros())),
+    verify(token, decided) {
+      const request = { token, arrivedMicros: localMicros(), scopes: [] }
+      const arrived = clock.nowMicros()
+      const attemptNow = (isLast: boolean): boolean => {
+        const { decision, effects } = core.decide(request, localMicros())
+        perform(effects)
+        if (decision.verdict === 'stale' && !isLast) return false
+        decided(decision, clock.nowMicros() !== arrived)
+        return true
+      }
+      if (attemptNow(false)) return
+      const again = (): void => {
+        if (attemptNow(false)) waiting.delete(again)
+      }
+      waiting.add(again)
+      clock.at(arrived + WAIT_MICROS_MAX, () => {
+        if (waiting.delete(again)) attemptNow(true)
+      })
+    },
+    excuse() {
+      if (attempt === undefined) return undefined
+      const ageMicros = clock.nowMicros() - attempt.sentMicros
+      const longest = attempt.state === 'good' ? HELD_BACK_MICROS_MAX : EXCUSE_MICROS_MAX
+      if (longest < ageMicros) return undefined
+      sightings.see('stale-excused')
+      return attempt.state === 'good' ? 'held-back' : attempt.state
+    },
+  }
+}
+
+type Answered = Awaited<ReturnType<Admin['syncFeed']>>
+
+/** Asks once; that nobody answers is an answer too. */
+async function syncOnce(
+  admin: Pick<Admin, 'syncFeed'>,
+  question: SyncQuestion,
+): Promise<Answered | undefined> {
+  try {
+    return await admin.syncFeed({ ...question, audiences: [...question.audiences] })
+  } catch (thrown) {
+    if (thrown instanceof Problem && thrown.code !== 'internal') return undefined
+    throw thrown
+  }
+}
+
+/** Whether an answer came quickly enough for an interval no wider than the leeway. */
+const isQuick = ({ sentMicros }: Attempt, clock: VirtualClock, config: VerifierConfig): boolean =>
+  clock.nowMicros() - sentMicros < Math.max(config.leewayMicros, 1_000_000) - SLACK_MICROS
+
+/** How wide the interval is by which the node decides now. */
+export function widthNow({ core, localMicros }: VerifierNode): number | undefined {
+  const interval = core.interval(localMicros())
+  return interval === undefined ? undefined : widthOf(interval)
+}
