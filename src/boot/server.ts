@@ -1,4 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import { authenticateBearer } from '#app/authenticate.ts'
 import { showAuthority } from '#app/authority.ts'
 import type { Caller } from '#app/deps.ts'
@@ -190,7 +191,16 @@ function tlsOf({
       next: 'give both, or neither',
     })
   }
-  return { cert: readPem(tlsCertFile), key: readPem(tlsKeyFile) }
+  const pair = { cert: readPem(tlsCertFile), key: readPem(tlsKeyFile) }
+  try {
+    createSecureContext(pair)
+  } catch (failure) {
+    const { code = 'error' } = failure as NodeJS.ErrnoException
+    refuse('usage-invalid', `${tlsCertFile} and ${tlsKeyFile} cannot be used (${code})`, {
+      next: 'give a certificate chain and its private key, both in PEM and without a passphrase',
+    })
+  }
+  return pair
 }
 
 function readPem(file: string): Buffer {

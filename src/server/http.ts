@@ -60,12 +60,29 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(headersOf(request.id))
   })
+  endConnectionsWhenStopping(app)
   app.setErrorHandler((thrown, request, reply) => answerError(thrown, request, reply, options))
   app.setNotFoundHandler(answerUnknown)
   mountHealth(app, options)
   mountDocuments(app, options.publicDocuments)
   mountContract(app, options)
   return app
+}
+
+/**
+ * What is answered while the server stops is the last on its connection (RFC 9112 §9.6): kept alive, it
+ * would keep the process for as long as its client cares to.
+ */
+function endConnectionsWhenStopping(app: FastifyInstance): void {
+  let isStopping = false
+  app.addHook('preClose', (done) => {
+    isStopping = true
+    done()
+  })
+  app.addHook('onSend', (_, reply, payload, done) => {
+    if (isStopping) void reply.header('connection', 'close')
+    done(null, payload)
+  })
 }
 
 const headersOf = (requestId: string): Record<string, string> => ({
