@@ -72,13 +72,16 @@ function leanBuiltins(): Plugin {
   }
 }
 
+/** By its long name: a chunk that imports `node:process` has a `process` of its own, not yet there. */
+const GET = 'globalThis.process.getBuiltinModule'
+
 function leanImport(whole: string, names: string, module: string): string {
   if (!isBuiltin(module)) return whole
   const name = module.startsWith('node:') ? module : `node:${module}`
   const source =
     name === 'node:child_process'
-      ? `new Proxy({}, { get: (_, key) => process.getBuiltinModule("${name}")[key] })`
-      : `process.getBuiltinModule("${name}")`
+      ? `new Proxy({}, { get: (_, key) => ${GET}("${name}")[key] })`
+      : `${GET}("${name}")`
   const [, plain, all, named] =
     /^(?:([\w$]+)\s*,?\s*)?(?:\*\s*as\s+([\w$]+))?(?:\{([^}]*)\})?$/.exec(names.trim()) ?? []
   const bound = [
