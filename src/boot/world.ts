@@ -42,6 +42,8 @@ function realWorld(onDispose: (close: Close) => void): World {
       (await import('./connect.ts')).connectTo(target, env, { onDispose, warn }),
     local: async (target) => (await import('./connect.ts')).localOf(target, env, warn),
     throwaway: async () => (await import('./throwaway.ts')).makeThrowaway(onDispose),
+    simulate: async (request, onProgress) =>
+      (await import('./sim.ts')).runSimulation(request, { onProgress }),
   }
 }
 

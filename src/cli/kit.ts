@@ -1,4 +1,9 @@
 import type { Admin } from '#contract/admin-api.ts'
+import type {
+  SimulationProgress,
+  SimulationReport,
+  SimulationRequest,
+} from '#contract/simulation.ts'
 import type { Clock } from '#kernel/clock.ts'
 import type { Settings } from './settings.ts'
 import type { View } from './view.ts'
@@ -24,6 +29,11 @@ export interface World {
   readonly local: (target: Target) => Promise<Local>
   /** An empty folder for an authority that is only looked at, and how to be rid of both. */
   readonly throwaway: () => Promise<Throwaway>
+  /** Runs a scenario in this process; the simulator is loaded when the first one runs. */
+  readonly simulate: (
+    request: SimulationRequest,
+    onProgress: (progress: SimulationProgress) => void,
+  ) => Promise<SimulationReport>
 }
 
 /** What a command may reach for: the world, with the global flags applied. */

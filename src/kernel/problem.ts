@@ -100,6 +100,12 @@ export const problems = {
   'clock-behind': { title: 'Clock is behind', exit: 75, status: 503, retry: true },
   'issuer-unreachable': { title: 'Issuer unreachable', exit: 75, status: 503, retry: true },
   'token-not-accepted': { title: 'Token not accepted', exit: 1, status: 403, local: true },
+  'simulation-failed': {
+    title: 'The simulation broke an invariant',
+    exit: 1,
+    status: 500,
+    local: true,
+  },
   declined: { title: 'Declined', exit: 1, status: 400, local: true },
   interrupted: { title: 'Interrupted', exit: 130, status: 400, local: true },
   internal: { title: 'Internal error', exit: 1, status: 500, oauth: 'server_error' },

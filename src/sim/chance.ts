@@ -31,8 +31,8 @@ export function chanceOf(seed: number, stream: string, entity: number | string =
 }
 
 export function entropyOf(seed: number, stream: string, entity: number | string = 0): Entropy {
-  const { bits } = chanceOf(seed, `entropy:${stream}`, entity)
-  return { bytes: (length) => Uint8Array.from({ length }, () => bits() >>> 24) }
+  const chance = chanceOf(seed, `entropy:${stream}`, entity)
+  return { bytes: (length) => Uint8Array.from({ length }, () => chance.bits() >>> 24) }
 }
 
 /** FNV-1a over UTF-16 code units: for short names. */

@@ -124,7 +124,7 @@ function drawPartitions(plan: FaultPlan, said: string[]): Span[][] {
     const chance = chanceOf(seed, 'partition', i)
     if (!chance.happens(ratio)) return []
     const fromMicros = startMicros + Math.floor(chance.unit() * durationMicros)
-    const longest = Math.min(1800 * SECOND, Math.ceil(durationMicros / 2))
+    const longest = Math.min(7200 * SECOND, Math.ceil(durationMicros / 2))
     return [{ fromMicros, toMicros: fromMicros + chance.between(SECOND / 10, longest) }]
   })
   const cut = spans.filter((of) => 0 < of.length).length

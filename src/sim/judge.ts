@@ -1,4 +1,5 @@
 import type { Violation } from '#contract/simulation.ts'
+import type { DecisionCause } from '#domain/credential/decision.ts'
 import type { VerifierDecision } from '#verifier/decide.ts'
 import {
   type Breach,
@@ -9,10 +10,12 @@ import {
   type Judged,
 } from './checks.ts'
 import { naiveAccepts } from './naive.ts'
-import type { Sighting } from './sightings.ts'
+import { type Sighting, sightingNames } from './sightings.ts'
 import { storyOf } from './story.ts'
 import { emptyTally, type Tally } from './tally.ts'
+import type { Plan } from './plan.ts'
 import type { SimToken } from './tokens.ts'
+import type { VerifierNode } from './verifier-node.ts'
 import type { Node, SimWorld } from './world.ts'
 
 /** Judges every decision of a world, ours and the naive one, and keeps the counts. */
@@ -33,6 +36,8 @@ interface Last {
   readonly naive: Float64Array
 }
 
+/** A verifier's interval may be as wide as the leeway, and always as wide as this. */
+const WIDTH_MICROS_MIN = 1_000_000
 /** Violations of one run that are told; the rest are mostly the same again. */
 const VIOLATIONS_MAX = 20
 
@@ -41,7 +46,7 @@ export function createJudge(world: SimWorld): Judge {
   const tallies = nodes.map(emptyTally)
   const violations: Violation[] = []
   const lasts = new Map<number, Last>()
-  const widthMicrosMax = Math.max(plan.leewayMicros, 1_000_000)
+  const widthMicrosMax = Math.max(plan.leewayMicros, WIDTH_MICROS_MIN)
 
   const lastOf = ({ n }: SimToken): Last => {
     const known = lasts.get(n)
@@ -55,28 +60,28 @@ export function createJudge(world: SimWorld): Judge {
     violations.push(storyOf(world, breach, node, judged))
   }
 
+  const arrived: Judge['arrived'] = (node, token) => {
+    if (!token.isGenuine) return
+    const atMicros = authority.timeMicros()
+    const wallMicros = nodes[node]?.clocks.wallMicros(clock.nowMicros()) ?? 0
+    const afterMicros = atMicros - token.validity.untilMicros
+    const tally = tallies[node] as Tally
+    if (naiveAccepts(token.validity, wallMicros, request.naiveLeewaySeconds)) {
+      if (0 < afterMicros) lastOf(token).naive[node] = afterMicros
+      if (afterMicros <= plan.leewayMicros) return
+      tally.naiveFalseAccepts += 1
+      sightings.see('naive-false-accept')
+    } else if (isValidAt(token, atMicros)) {
+      tally.naiveFalseRefusals += 1
+      sightings.see('naive-false-refusal')
+    }
+  }
+
   return {
     tallies,
     violations,
     broken,
-    arrived(node, token) {
-      const { clocks } = nodes[node] as Node
-      const tally = tallies[node] as Tally
-      const atMicros = authority.timeMicros()
-      const wallMicros = clocks.wallMicros(clock.nowMicros())
-      if (!token.isGenuine) return
-      const { untilMicros } = token.validity
-      if (naiveAccepts(token.validity, wallMicros, request.naiveLeewaySeconds)) {
-        if (untilMicros < atMicros) lastOf(token).naive[node] = atMicros - untilMicros
-        if (untilMicros + plan.leewayMicros < atMicros) {
-          tally.naiveFalseAccepts += 1
-          sightings.see('naive-false-accept')
-        }
-      } else if (isValidAt(token, atMicros)) {
-        tally.naiveFalseRefusals += 1
-        sightings.see('naive-false-refusal')
-      }
-    },
+    arrived,
     decided(node, token, decision, waited) {
       const { verifier } = nodes[node] as Node
       const tally = tallies[node] as Tally
@@ -88,7 +93,7 @@ export function createJudge(world: SimWorld): Judge {
         leewayMicros: plan.leewayMicros,
         interval: verifier.core.interval(verifier.localMicros()),
         widthMicrosMax,
-        excuse: isStale ? verifier.excuse() : undefined,
+        excuse: isStale ? excuseOf(verifier, decision, plan) : undefined,
       }
       for (const breach of breachesOf(judged)) broken(breach, node, judged)
       const seen = sightingOf(judged, waited)
@@ -112,19 +117,29 @@ export function createJudge(world: SimWorld): Judge {
   }
 }
 
+/** Why nobody could have said more than `stale`; `undefined` where somebody could. */
+function excuseOf(
+  verifier: VerifierNode,
+  { cause }: VerifierDecision,
+  { leewayMicros }: Plan,
+): string | undefined {
+  // So small a leeway leaves times near an edge of which no interval can be certain.
+  if (cause === 'clock' && leewayMicros < WIDTH_MICROS_MIN) return 'leeway'
+  return verifier.excuse()
+}
+
 function sightingOf({ token, decision, atMicros }: Judged, waited: boolean): Sighting | undefined {
-  switch (decision.verdict) {
-    case 'accepted':
-      if (token.validity.untilMicros < atMicros) return 'accepted-in-leeway'
-      return waited ? 'waited-and-accepted' : 'accepted'
-    case 'expired':
-    case 'not-yet-valid':
-    case 'invalid':
-      return decision.verdict
-    case 'stale':
-      if (decision.cause === 'cold') return 'stale-cold'
-      return decision.cause === 'behind' ? 'stale-behind' : 'stale-clock'
-    default:
-      return undefined
+  const { verdict, cause } = decision
+  if (verdict === 'accepted') {
+    if (token.validity.untilMicros < atMicros) return 'accepted-in-leeway'
+    return waited ? 'waited-and-accepted' : 'accepted'
   }
+  if (verdict === 'stale') return cause === undefined ? undefined : staleSightings[cause]
+  return sightingNames.find((name) => name === verdict)
+}
+
+const staleSightings: Readonly<Partial<Record<DecisionCause, Sighting>>> = {
+  cold: 'stale-cold',
+  behind: 'stale-behind',
+  clock: 'stale-clock',
 }

@@ -43,6 +43,7 @@ const KEPT_MAX = 64
 export function linkOf(options: LinkOptions): Link {
   const { clock, chance, isUp, sightings } = options
   let wasReplayed = false
+  const sentBefore = new Set<string>()
 
   const lost = (): boolean =>
     !isUp(clock.nowMicros()) || chance.happens(options.weather().lossRatio)
@@ -80,6 +81,9 @@ export function linkOf(options: LinkOptions): Link {
         }
         clock.at(clock.nowMicros() + ANSWER_MICROS_MAX, () => resume(undefined))
       })
+      const { idempotencyKey = call.requestId } = call
+      if (sentBefore.has(idempotencyKey) && answer?.ok === true) sightings.see('retried-and-done')
+      sentBefore.add(idempotencyKey)
       return answer ?? refuse('authority-unreachable', 'no answer came in time')
     },
   }

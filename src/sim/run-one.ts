@@ -38,6 +38,8 @@ const SECOND = 1_000_000
 const EVENTS_BETWEEN_BREATHS = 20_000
 const CLIENT = 'deploy-bot'
 const SCOPE = 'deploy:prod'
+/** A forgery has no edges to be tried at; it is wrong all the time. */
+const FORGERY_TRIES = 3
 /** After the faults have ended, everybody must know the time again within this. */
 const HEALING_MICROS = 15 * SECOND
 
@@ -192,7 +194,10 @@ function circulate(play: Play, token: SimToken): void {
     const present = (at: number): void => {
       if (now <= at) clock.at(at, () => presentTo(play, node, token))
     }
-    for (let i = 0; i < tries.life; i++) present(spread(now, until))
+    const isForged = !token.isGenuine && !token.isTimedOnly
+    const life = isForged ? FORGERY_TRIES : tries.life
+    for (let i = 0; i < life; i++) present(spread(now, until))
+    if (isForged) return
     for (let i = 0; i < tries.expiry; i++) present(spread(until - reachMicros, until + reachMicros))
     for (let i = 0; i < tries.edge; i++) {
       const edge = edgeOf(chance, until, leewayMicros)

@@ -1,6 +1,5 @@
 import type { Admin } from '#contract/admin-api.ts'
 import { Problem } from '#kernel/problem.ts'
-import { widthOf } from '#verifier/authority-time.ts'
 import {
   createVerifierCore,
   type VerifierCapabilities,
@@ -107,25 +106,7 @@ export function createVerifierNode(options: VerifierNodeOptions): VerifierNode {
     core,
     localMicros,
     start: () => perform(core.on({ kind: 'started' }, localMicros())),
-    verify(token, decided) {
-      const request = { token, arrivedMicros: localMicros(), scopes: [] }
-      const arrived = clock.nowMicros()
-      const attemptNow = (isLast: boolean): boolean => {
-        const { decision, effects } = core.decide(request, localMicros())
-        perform(effects)
-        if (decision.verdict === 'stale' && !isLast) return false
-        decided(decision, clock.nowMicros() !== arrived)
-        return true
-      }
-      if (attemptNow(false)) return
-      const again = (): void => {
-        if (attemptNow(false)) waiting.delete(again)
-      }
-      waiting.add(again)
-      clock.at(arrived + WAIT_MICROS_MAX, () => {
-        if (waiting.delete(again)) attemptNow(true)
-      })
-    },
+    verify: verifying({ clock, core, localMicros, perform, waiting }),
     excuse() {
       if (attempt === undefined) return undefined
       const ageMicros = clock.nowMicros() - attempt.sentMicros
@@ -136,6 +117,38 @@ export function createVerifierNode(options: VerifierNodeOptions): VerifierNode {
     },
   }
 }
+
+interface WaitingRoom {
+  readonly clock: VirtualClock
+  readonly core: VerifierCore
+  readonly localMicros: () => number
+  readonly perform: (effects: readonly VerifierEffect[]) => void
+  /** Whoever waits decides again when the authority has answered. */
+  readonly waiting: Set<() => void>
+}
+
+/** Decides at once where that can be; else waits a little for what the authority says. */
+const verifying =
+  ({ clock, core, localMicros, perform, waiting }: WaitingRoom): VerifierNode['verify'] =>
+  (token, decided) => {
+    const request = { token, arrivedMicros: localMicros(), scopes: [] }
+    const arrivedMicros = clock.nowMicros()
+    const tryTo = (isLast: boolean): boolean => {
+      const { decision, effects } = core.decide(request, localMicros())
+      perform(effects)
+      if (decision.verdict === 'stale' && !isLast) return false
+      decided(decision, clock.nowMicros() !== arrivedMicros)
+      return true
+    }
+    if (tryTo(false)) return
+    const again = (): void => {
+      if (tryTo(false)) waiting.delete(again)
+    }
+    waiting.add(again)
+    clock.at(arrivedMicros + WAIT_MICROS_MAX, () => {
+      if (waiting.delete(again)) tryTo(true)
+    })
+  }
 
 type Answered = Awaited<ReturnType<Admin['syncFeed']>>
 
@@ -155,9 +168,3 @@ async function syncOnce(
 /** Whether an answer came quickly enough for an interval no wider than the leeway. */
 const isQuick = ({ sentMicros }: Attempt, clock: VirtualClock, config: VerifierConfig): boolean =>
   clock.nowMicros() - sentMicros < Math.max(config.leewayMicros, 1_000_000) - SLACK_MICROS
-
-/** How wide the interval is by which the node decides now. */
-export function widthNow({ core, localMicros }: VerifierNode): number | undefined {
-  const interval = core.interval(localMicros())
-  return interval === undefined ? undefined : widthOf(interval)
-}

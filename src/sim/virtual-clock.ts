@@ -82,12 +82,12 @@ export class VirtualClock implements Clock {
   /** Begins asynchronous work, one step after the other. What it throws ends the run. */
   launch(work: () => Promise<void>): void {
     this.#awake += 1
-    const done = (): void => {
+    const rest = (): void => {
       this.#awake -= 1
     }
-    work().then(done, (cause: unknown) => {
+    work().then(rest, (cause: unknown) => {
       this.#failure ??= { cause }
-      done()
+      rest()
     })
   }
 

@@ -28,7 +28,7 @@ export interface PlantedBug {
 /** 2026-11-23T19:08:00Z, when every world begins. */
 const BEGINNING_MICROS = 1_795_460_880_000_000
 /** Seeds that this divides verify every signature anew. */
-const WITHOUT_MEMO_EVERY = 5
+const WITHOUT_MEMO_EVERY = 10
 
 /** One verifier of the world, and the wrong clock beside it. */
 export interface Node {

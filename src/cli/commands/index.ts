@@ -12,6 +12,7 @@ export const commandTable: CommandTable = {
     key: 'List and rotate signing keys',
     audit: 'List who did what',
     context: 'Name the authorities to work with',
+    simulate: 'Run the whole system in virtual time, with wrong clocks and a bad network',
   },
   rows: [
     {
@@ -168,6 +169,16 @@ export const commandTable: CommandTable = {
       path: ['restore'],
       summary: 'Put a backup in the place of the database, under a new epoch',
       load: async () => (await import('./restore.ts')).restore,
+    },
+    {
+      path: ['simulate', 'run'],
+      summary: 'Run the production code through virtual time, wrong clocks and a bad network',
+      load: async () => (await import('./simulate/run.ts')).simulateRun,
+    },
+    {
+      path: ['simulate', 'list'],
+      summary: 'List the scenarios that can be simulated',
+      load: async () => (await import('./simulate/list.ts')).simulateList,
     },
     {
       path: ['completion'],

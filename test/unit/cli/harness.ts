@@ -50,6 +50,7 @@ export interface Scene {
   /** What a child process ends with. */
   readonly childStatus?: number
   readonly now?: Instant
+  readonly simulate?: World['simulate']
   readonly table?: CommandTable
   /** Whatever waits on the clock has waited long enough; otherwise it waits for ever. */
   readonly isLate?: boolean
@@ -176,6 +177,10 @@ function worldOf(
       return (scene.local ?? refuse('authority-missing', 'no authority in this test')) as Local
     },
     throwaway: async () => ({ dataDir: '/throwaway', dispose: async () => undefined }),
+    simulate: async (request, onProgress) => {
+      if (scene.simulate === undefined) throw new Error('nothing is simulated in this test')
+      return scene.simulate(request, onProgress)
+    },
   }
   return { world, ran: () => ({ out, err, targets, written, children }) }
 }

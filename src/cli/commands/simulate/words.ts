@@ -1,0 +1,80 @@
+import type { SimulatedVerifier, SimulationReport, Violation } from '#contract/simulation.ts'
+import { formatDuration } from '#kernel/duration.ts'
+import type { VerifierRow } from './shape.ts'
+
+/** A report in sentences, for somebody who has read nothing about it. */
+export function headlineOf(report: SimulationReport): readonly string[] {
+  return [...faultLines(report), '', ...verdictLines(report), measureLine(report)]
+}
+
+const FAULT_SEEDS_MAX = 3
+
+/** What was wrong in this world, before what came of it. */
+function faultLines({ faults, seeds }: SimulationReport): string[] {
+  const shown = faults.slice(0, FAULT_SEEDS_MAX)
+  const lines = shown.flatMap(({ seed, drawn }) => [
+    `Faults drawn from seed ${seed}:`,
+    ...drawn.map((fault) => `  ${fault}`),
+  ])
+  if (shown.length < seeds) lines.push(`and those of ${seeds - shown.length} more seeds (-o json)`)
+  return lines
+}
+
+function verdictLines(report: SimulationReport): string[] {
+  const { decisions, tokens, naive, boundMs, exposureMs, violations, virtualSeconds } = report
+  const where = `${count(decisions, 'decision')} on ${count(tokens, 'token')} in ${formatDuration(virtualSeconds)} of virtual time`
+  const accepted =
+    naive.falseAccepts === 0
+      ? 'accepted no expired token'
+      : `accepted expired tokens ${times(naive.falseAccepts)}, for up to ${span(naive.exposureMs.max)} after their expiry`
+  const refused =
+    naive.falseRefusals === 0 ? '' : `, and refused valid ones ${times(naive.falseRefusals)}`
+  const unsure = report.stale === 0 ? '' : ` It could not know ${times(report.stale)}, and said so.`
+  return [
+    `${where}, each judged twice.`,
+    `The naive check ${accepted}${refused}.`,
+    violations.length === 0
+      ? `Ours did neither: its last acceptance came ${span(exposureMs.max)} after an expiry, within the bound of ${span(boundMs)}.${unsure}`
+      : `Ours broke an invariant ${times(violations.length)}.${unsure}`,
+  ]
+}
+
+function measureLine({ boundMs, naive }: SimulationReport): string {
+  const leeway =
+    naive.leewayMs === boundMs ? '' : ` The naive check has a leeway of ${span(naive.leewayMs)}.`
+  return `(False accept: later than expiry + ${span(boundMs)}, in the authority’s time. False refusal: refused while valid.${leeway})`
+}
+
+/** What happened before an invariant broke, and how to see it again. */
+export const violationLines = (violations: readonly Violation[]): readonly string[] =>
+  violations.flatMap(({ seed, invariant, verifier, story, replay }) => [
+    `${invariant} broke${verifier === null ? '' : ` at ${verifier}`} (seed ${seed}):`,
+    ...story.map((line) => `  ${line}`),
+    `  again: ${replay}`,
+  ])
+
+export const rowOf = (verifier: SimulatedVerifier): VerifierRow => ({
+  name: verifier.name,
+  offset: offsetText(verifier.offsetMs),
+  decisions: verifier.decisions,
+  ours: { falseAccepts: verifier.falseAccepts, falseRefusals: verifier.falseRefusals },
+  naive: verifier.naive,
+})
+
+function offsetText(offsetMs: number): string {
+  if (offsetMs === 0) return 'right'
+  return `${span(Math.abs(offsetMs))} ${offsetMs < 0 ? 'behind' : 'ahead'}`
+}
+
+/** `1.733s` below ten seconds, whole seconds above, rounded up. */
+function span(milliseconds: number): string {
+  if (milliseconds % 1000 === 0 || 10_000 < milliseconds) {
+    return formatDuration(Math.ceil(milliseconds / 1000))
+  }
+  return `${milliseconds / 1000}s`
+}
+
+const grouped = (number: number): string => String(number).replaceAll(/\B(?=(?:\d{3})+$)/g, ',')
+const count = (number: number, noun: string): string =>
+  `${grouped(number)} ${noun}${number === 1 ? '' : 's'}`
+const times = (number: number): string => (number === 1 ? 'once' : `${grouped(number)} times`)
