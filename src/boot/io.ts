@@ -73,12 +73,27 @@ function isTerminal(descriptor: number): boolean {
 const S_IFMT = 0o170000
 const S_IFCHR = 0o020000
 
+/** Reused: a fresh buffer a write would lie outside the heap until the collector comes by. */
+const SCRATCH_BYTES = 256 * 1024
+let scratch: Uint8Array | undefined
+
 /**
  * Writes what can be written at once, which is all of it wherever a write blocks, and so holds back
  * whoever produces more than is read. Answers what is left where it does not.
  */
 function writeNow(descriptor: number, text: string): Uint8Array | undefined {
-  const bytes = new TextEncoder().encode(text)
+  const encoder = new TextEncoder()
+  scratch ??= new Uint8Array(SCRATCH_BYTES)
+  for (let rest = text; rest !== '';) {
+    const { read, written } = encoder.encodeInto(rest, scratch)
+    rest = rest.slice(read)
+    const left = writeBytes(descriptor, scratch.subarray(0, written))
+    if (left !== undefined) return Buffer.concat([left, encoder.encode(rest)])
+  }
+  return undefined
+}
+
+function writeBytes(descriptor: number, bytes: Uint8Array): Uint8Array | undefined {
   let written = 0
   try {
     while (written < bytes.length) written += writeSync(descriptor, bytes, written)

@@ -19,6 +19,8 @@ export interface Settings {
   readonly sortBy: { readonly key: string; readonly descending: boolean } | undefined
   /** Items of one page. */
   readonly limit: number
+  /** Items of a page where all pages are followed and nobody said how large one is. */
+  readonly streamLimit: number
   readonly cursor: string | undefined
   readonly withInput: boolean
   readonly withColor: boolean
@@ -75,6 +77,9 @@ export const isOn = (value: string | undefined): boolean =>
 const setting = (value: string | undefined): string | undefined =>
   value === undefined || value === '' ? undefined : value
 
+/** The page size of lists that are streamed from this very process. */
+const PAGE_SIZE_NEAR = 40
+
 /** Flag > environment > default. Which authority is meant is left to `targetOf`. */
 export function settingsOf(flags: GlobalValues, env: Environment): Settings {
   return {
@@ -84,6 +89,7 @@ export function settingsOf(flags: GlobalValues, env: Environment): Settings {
     withHeaders: !flags.noHeaders,
     sortBy: flags.sortBy === undefined ? undefined : sortOf(flags.sortBy),
     limit: flags.limit ?? PAGE_SIZE_DEFAULT,
+    streamLimit: streamLimit(flags, env),
     cursor: flags.cursor,
     withInput: !flags.noInput && !isOn(env['CREDCTL_NO_INPUT']),
     withColor: !flags.noColor,
@@ -93,6 +99,16 @@ export function settingsOf(flags: GlobalValues, env: Environment): Settings {
     dataDir: flags.dataDir,
     caCert: flags.caCert,
   }
+}
+
+/**
+ * How large a page is that is only read and dropped. In this process small ones are fastest and take
+ * little memory; over a network each costs a journey.
+ */
+function streamLimit({ limit, server, context }: GlobalValues, env: Environment): number {
+  if (limit !== undefined && limit !== PAGE_SIZE_DEFAULT) return limit
+  const places = [server, context, env['CREDCTL_SERVER'], env['CREDCTL_CONTEXT']]
+  return places.some((place) => (place ?? '') !== '') ? PAGE_SIZE_DEFAULT : PAGE_SIZE_NEAR
 }
 
 function sortOf(given: string): NonNullable<Settings['sortBy']> {

@@ -12,8 +12,20 @@ export const instant = (milliseconds: number): Instant => milliseconds as Instan
 export const toSeconds = (at: Instant): number => Math.floor(at / 1000)
 export const fromSeconds = (seconds: number): Instant => (seconds * 1000) as Instant
 
+/** How many texts are kept: lists repeat the same few seconds, row after row. */
+const TEXTS = 256
+const keptInstants = new Float64Array(TEXTS).fill(Number.NaN)
+const keptTexts: string[] = Array.from({ length: TEXTS }, () => '')
+
 /** `2026-11-23T19:08:00.000Z`, the one form in which times leave the process. */
-export const formatInstant = (at: Instant): string => new Date(at).toISOString()
+export function formatInstant(at: Instant): string {
+  const place = Math.floor(at / 1000) & (TEXTS - 1)
+  if (keptInstants[place] === at) return keptTexts[place] as string
+  const text = new Date(at).toISOString()
+  keptInstants[place] = at
+  keptTexts[place] = text
+  return text
+}
 
 /** For libraries that take the present time only as a `Date`. */
 export const toDate = (at: Instant): Date => new Date(at)

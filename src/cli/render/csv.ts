@@ -18,7 +18,11 @@ const cell = (value: unknown): string =>
 /** A leading `=`, `+`, `-` or `@` makes a spreadsheet run the cell (OWASP, CSV injection). */
 const inert = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text)
 
+/** What needs no quotes and no cleaning. */
+const PLAIN = /^[\x20\x21\x23-\x2b\x2d-\x7e]*$/
+
 function field(text: string): string {
+  if (PLAIN.test(text)) return text
   const shown = text.split('\n').map(clean).join('\n')
   return /[",\n]/.test(shown) ? `"${shown.replaceAll('"', '""')}"` : shown
 }

@@ -75,7 +75,7 @@ async function* pagesOf({ settings }: Screen, view: View): AsyncIterable<readonl
 }
 
 async function* listPages(settings: Settings, view: ListView): AsyncIterable<readonly unknown[]> {
-  const { limit } = settings
+  const { streamLimit: limit } = settings
   let cursor = settings.cursor
   for (;;) {
     const page = await view.pages({ limit, ...(cursor === undefined ? {} : { cursor }) })

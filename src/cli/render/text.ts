@@ -3,7 +3,12 @@
  * otherwise move the cursor, recolour a verdict or reverse what a responder reads.
  */
 export const clean = (text: string): string =>
-  text.replaceAll(UNSAFE, (c) => NAMED[c] ?? `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`)
+  PLAIN.test(text)
+    ? text
+    : text.replaceAll(UNSAFE, (c) => NAMED[c] ?? `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`)
+
+/** Most text is printable ASCII, and is looked at a million times. */
+const PLAIN = /^[\x20-\x7e]*$/
 
 // Controls, what changes the direction of writing or is not seen, and what ends a line; but not the
 // joiners that emoji and several scripts are written with.
@@ -13,7 +18,7 @@ const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
 
 /** How many columns of a terminal a clean text takes. */
 export function widthOf(text: string): number {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.length
+  if (PLAIN.test(text)) return text.length
   let width = 0
   for (const c of text) width += NARROW.test(c) ? 0 : WIDE.test(c) ? 2 : 1
   return width

@@ -61,7 +61,8 @@ function opened({ path, mode }: SqliteStoreOptions, busyTimeoutMs: number): Conn
 
 function connectedToRead(path: string, busyTimeoutMs: number): Connection {
   const db = connect(path, busyTimeoutMs)
-  db.exec('PRAGMA query_only = ON')
+  // Lists read on and on and come back to nothing, so most of a large cache would only be memory.
+  db.exec('PRAGMA query_only = ON; PRAGMA cache_size = -4096')
   return db
 }
 
