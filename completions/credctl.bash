@@ -49,14 +49,15 @@ _credctl() {
 
 _credctl_words() {
   case "$1" in
-    '') echo 'init serve quickstart client token revoke revocation key audit context backup restore completion help' ;;
+    '') echo 'init serve quickstart client token revoke revocation key audit context backup restore simulate completion help' ;;
     'client') echo 'create list show update disable enable delete' ;;
     'token') echo 'issue list show inspect verify' ;;
     'revocation') echo 'list show lift unblock' ;;
     'key') echo 'list show rotate' ;;
     'audit') echo 'list' ;;
     'context') echo 'list add use show remove' ;;
-    'help') echo 'environment exit-codes output selectors init serve quickstart client token revoke revocation key audit context backup restore completion' ;;
+    'simulate') echo 'run list' ;;
+    'help') echo 'environment exit-codes output selectors init serve quickstart client token revoke revocation key audit context backup restore simulate completion' ;;
   esac
 }
 
@@ -261,6 +262,17 @@ _credctl_value() {
     'restore:--context') echo 'kind context' ;;
     'restore:--data-dir') echo 'kind directory' ;;
     'restore:--ca-cert') echo 'kind file' ;;
+    'simulate run:') echo 'words lifecycle clock-skew' ;;
+    'simulate run:--output') echo 'words table wide json jsonl yaml csv name' ;;
+    'simulate run:-o') echo 'words table wide json jsonl yaml csv name' ;;
+    'simulate run:--context') echo 'kind context' ;;
+    'simulate run:--data-dir') echo 'kind directory' ;;
+    'simulate run:--ca-cert') echo 'kind file' ;;
+    'simulate list:--output') echo 'words table wide json jsonl yaml csv name' ;;
+    'simulate list:-o') echo 'words table wide json jsonl yaml csv name' ;;
+    'simulate list:--context') echo 'kind context' ;;
+    'simulate list:--data-dir') echo 'kind directory' ;;
+    'simulate list:--ca-cert') echo 'kind file' ;;
     'completion:') echo 'words bash zsh fish' ;;
     'completion:--output') echo 'words table wide json jsonl yaml csv name' ;;
     'completion:-o') echo 'words table wide json jsonl yaml csv name' ;;
@@ -303,6 +315,8 @@ _credctl_flags() {
     'context remove') echo '--output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --no-input --no-color --debug --help -h' ;;
     'backup') echo '--output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --no-input --no-color --debug --help -h' ;;
     'restore') echo '--yes -y --confirm --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --no-input --no-color --debug --help -h' ;;
+    'simulate run') echo '--skew --leeway --naive-leeway --ttl --verifiers --minutes --seed --seeds --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --no-input --no-color --debug --help -h' ;;
+    'simulate list') echo '--output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --no-input --no-color --debug --help -h' ;;
     'completion') echo '--output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --no-input --no-color --debug --help -h' ;;
   esac
 }
@@ -341,6 +355,8 @@ _credctl_takes() {
     'context remove:--output'|'context remove:-o'|'context remove:--fields'|'context remove:--sort-by'|'context remove:--server'|'context remove:--context'|'context remove:--data-dir'|'context remove:--ca-cert') return 0 ;;
     'backup:--output'|'backup:-o'|'backup:--fields'|'backup:--sort-by'|'backup:--server'|'backup:--context'|'backup:--data-dir'|'backup:--ca-cert') return 0 ;;
     'restore:--confirm'|'restore:--output'|'restore:-o'|'restore:--fields'|'restore:--sort-by'|'restore:--server'|'restore:--context'|'restore:--data-dir'|'restore:--ca-cert') return 0 ;;
+    'simulate run:--skew'|'simulate run:--leeway'|'simulate run:--naive-leeway'|'simulate run:--ttl'|'simulate run:--verifiers'|'simulate run:--minutes'|'simulate run:--seed'|'simulate run:--seeds'|'simulate run:--output'|'simulate run:-o'|'simulate run:--fields'|'simulate run:--sort-by'|'simulate run:--server'|'simulate run:--context'|'simulate run:--data-dir'|'simulate run:--ca-cert') return 0 ;;
+    'simulate list:--output'|'simulate list:-o'|'simulate list:--fields'|'simulate list:--sort-by'|'simulate list:--server'|'simulate list:--context'|'simulate list:--data-dir'|'simulate list:--ca-cert') return 0 ;;
     'completion:--output'|'completion:-o'|'completion:--fields'|'completion:--sort-by'|'completion:--server'|'completion:--context'|'completion:--data-dir'|'completion:--ca-cert') return 0 ;;
     *) return 1 ;;
   esac

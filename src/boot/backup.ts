@@ -53,7 +53,8 @@ export async function backUp(
     throw failure
   }
   sync(file)
-  const { deps, close } = openAuthority(directory, env, () => undefined)
+  const authority = openAuthority(directory, env, () => undefined)
+  const { deps } = authority
   try {
     const { issuer, position } = await showAuthority(deps)
     const requestId = newId('req', systemClock.now(), systemEntropy)
@@ -62,7 +63,7 @@ export async function backUp(
     await deps.store.write((tx) => tx.appendAudit(entry))
     return { file, bytes: statSync(file).size, issuer, position }
   } finally {
-    await close()
+    await authority.close()
   }
 }
 

@@ -202,8 +202,14 @@ async function takeBack({ take, ask }: Tour, input: string): Promise<void> {
   await take({
     title: 'It leaked: revoke everything the client holds',
     argv: [
-      ...['revoke', '--client', 'deploy-bot', '--reason', 'testing'],
-      ...['--message', 'ask #security', '--yes'],
+      'revoke',
+      '--client',
+      'deploy-bot',
+      '--reason',
+      'testing',
+      '--message',
+      'ask #security',
+      '--yes',
     ],
     expected: 0,
     words: ['One entry in the log, however many tokens it hits. Without --yes it would ask first.'],
