@@ -3,7 +3,7 @@ import { revocableOf } from '#domain/revocation/rule.ts'
 import { type Instant, instant } from '#kernel/instant.ts'
 import type { Page, PageRequest } from '#kernel/page.ts'
 import { refuse } from '#kernel/problem.ts'
-import type { CredentialFilter, Reading } from '#store/port.ts'
+import type { CredentialFilter } from '#store/port.ts'
 import type { Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
 import { type CredentialView, judge, ruleIndex, viewOf } from './states.ts'
@@ -83,7 +83,3 @@ const refuseUnknown = (id: string): never =>
   refuse('credential-unknown', `no credential ${id.slice(0, 64)} is on record`, {
     next: 'credctl token list',
   })
-
-/** How many unexpired credentials each key signed. */
-export const liveByKey = async (deps: Deps, tx: Reading): Promise<ReadonlyMap<string, number>> =>
-  tx.countLiveByKey((await authorityTime(deps, tx)).at)

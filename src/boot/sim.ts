@@ -5,7 +5,7 @@ import type {
   SimulationRequest,
 } from '#contract/simulation.ts'
 import { simulate } from '#sim/run.ts'
-import type { PlantedBug } from '#sim/world.ts'
+import type { PlantedBug } from '#sim/planted-bug.ts'
 import { trapAmbient } from './ambient-trap.ts'
 
 export interface SimulateOptions {

@@ -1,4 +1,4 @@
-import type { Flag, Flags, Values } from './flags.ts'
+import type { Flags, Values } from './flags.ts'
 import type { Kit } from './kit.ts'
 import type { Outcome, Shape } from './view.ts'
 
@@ -62,4 +62,4 @@ export interface CommandTable {
   readonly nouns: Readonly<Record<string, string>>
 }
 
-export type { Flag, Flags, Values }
+export type { Flags, Values }

@@ -27,21 +27,6 @@ export async function readIds(kit: Kit, path: string): Promise<readonly string[]
   return lines.filter((line) => line !== '' && !line.startsWith('#'))
 }
 
-/** `ask` for a flag: free text. */
-export const askText =
-  (message: string) =>
-  (kit: Kit): Promise<string> =>
-    kit.prompt.input({
-      message,
-      validate: (answer) => (answer.trim() === '' ? 'say it' : undefined),
-    })
-
-/** `ask` for a flag: one of a few words. */
-export const askOneOf =
-  <T extends string>(message: string, values: readonly T[]) =>
-  (kit: Kit): Promise<T> =>
-    kit.prompt.select({ message, choices: values.map((value) => ({ value })) })
-
 /** `ask` for a flag: a client of the authority. */
 export async function askClient(kit: Kit): Promise<string> {
   const { listClients } = await kit.admin()

@@ -6,7 +6,6 @@ import { quote } from './quote.ts'
 import { knownFields, type Shape } from './view.ts'
 
 export const outputFormats = ['table', 'wide', 'json', 'jsonl', 'yaml', 'csv', 'name'] as const
-export type OutputFormat = (typeof outputFormats)[number]
 
 /** The global flags of one run, after flag > environment > default. */
 export interface Settings {

@@ -1,2 +1,2 @@
 /** A token taken apart, offline and without zod; nothing of it is believed yet. */
-export { parseToken, type ParsedToken } from '#domain/credential/token.ts'
+export { parseToken } from '#domain/credential/token.ts'

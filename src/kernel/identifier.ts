@@ -9,10 +9,6 @@ const RANDOM_CHARACTERS = 12
 
 export type IdPrefix = 'cred' | 'rev' | 'key' | 'aud' | 'req' | 'plan'
 
-/** What an identifier of ours looks like, whole. */
-export const idPattern = (prefix: IdPrefix): RegExp =>
-  new RegExp(`^${prefix}_[${ALPHABET}]{${TIME_CHARACTERS + RANDOM_CHARACTERS}}$`)
-
 /**
  * Makes a time-sorted identifier: 50 bits of milliseconds, then 60 random bits.
  *

@@ -15,6 +15,7 @@ import { openSqliteStore } from '#store/sqlite/open.ts'
 import { entropyOf } from './chance.ts'
 import type { NodeClocks } from './clocks.ts'
 import type { VirtualClock } from './virtual-clock.ts'
+import type { PlantedBug } from './planted-bug.ts'
 
 export const ISSUER = 'https://authority.sim'
 
@@ -33,13 +34,20 @@ const SIMULATOR: Caller = {
   origin: { transport: 'embedded' },
 }
 
+export interface SimAuthorityOptions {
+  readonly seed: number
+  readonly ttlSeconds: number
+  readonly bug?: PlantedBug | undefined
+}
+
 export async function createSimAuthority(
   clock: VirtualClock,
   clocks: NodeClocks,
-  { seed, ttlSeconds }: { readonly seed: number; readonly ttlSeconds: number },
+  { seed, ttlSeconds, bug = {} }: SimAuthorityOptions,
 ): Promise<SimAuthority> {
   let rowMicros = 0
-  const store = watching(openSqliteStore({ path: ':memory:', mode: 'create' }), (timeMicros) => {
+  const opened = openSqliteStore({ path: ':memory:', mode: 'create' })
+  const store = watching(bug.store?.(opened) ?? opened, (timeMicros) => {
     rowMicros = Math.max(rowMicros, timeMicros)
   })
   const keyEncryptionKey = entropyOf(seed, 'key-encryption-key').bytes(32)
@@ -64,7 +72,7 @@ export async function createSimAuthority(
   await initAuthority(deps, { caller: SIMULATOR, requestId }, ISSUER, 'memory')
   return {
     deps,
-    serve: (call) => dispatch(call, SIMULATOR),
+    serve: (call) => dispatch(bug.call?.(call) ?? call, SIMULATOR),
     timeMicros: () => Math.max(rowMicros, clocks.wallMicros(clock.nowMicros())),
     close: () => store.close(),
   }

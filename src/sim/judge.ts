@@ -23,7 +23,7 @@ export interface Judge {
   /** The naive check decides when the token comes. */
   arrived(node: number, token: SimToken): void
   /** Ours may have waited for the authority first. */
-  decided(node: number, token: SimToken, decision: VerifierDecision, waited: boolean): void
+  decided(node: number, token: SimToken, decision: VerifierDecision, waitedMicros: number): void
   broken(breach: Breach, node: number | undefined): void
   readonly tallies: readonly Tally[]
   readonly violations: readonly Violation[]
@@ -35,6 +35,11 @@ interface Last {
   readonly ours: Float64Array
   readonly naive: Float64Array
 }
+
+const emptyLast = (nodes: number): Last => ({
+  ours: new Float64Array(nodes),
+  naive: new Float64Array(nodes),
+})
 
 /** A verifier's interval may be as wide as the leeway, and always as wide as this. */
 const WIDTH_MICROS_MIN = 1_000_000
@@ -49,11 +54,9 @@ export function createJudge(world: SimWorld): Judge {
   const widthMicrosMax = Math.max(plan.leewayMicros, WIDTH_MICROS_MIN)
 
   const lastOf = ({ n }: SimToken): Last => {
-    const known = lasts.get(n)
-    if (known !== undefined) return known
-    const made = { ours: new Float64Array(nodes.length), naive: new Float64Array(nodes.length) }
-    lasts.set(n, made)
-    return made
+    const known = lasts.get(n) ?? emptyLast(nodes.length)
+    lasts.set(n, known)
+    return known
   }
   const broken = (breach: Breach, node: number | undefined, judged?: Judged): void => {
     if (VIOLATIONS_MAX <= violations.length) return
@@ -82,7 +85,7 @@ export function createJudge(world: SimWorld): Judge {
     violations,
     broken,
     arrived,
-    decided(node, token, decision, waited) {
+    decided(node, token, decision, waitedMicros) {
       const { verifier } = nodes[node] as Node
       const tally = tallies[node] as Tally
       const isStale = decision.verdict === 'stale'
@@ -93,10 +96,10 @@ export function createJudge(world: SimWorld): Judge {
         leewayMicros: plan.leewayMicros,
         interval: verifier.core.interval(verifier.localMicros()),
         widthMicrosMax,
-        excuse: isStale ? excuseOf(verifier, decision, plan) : undefined,
+        excuse: isStale ? excuseOf(verifier, decision, plan, waitedMicros) : undefined,
       }
       for (const breach of breachesOf(judged)) broken(breach, node, judged)
-      const seen = sightingOf(judged, waited)
+      const seen = sightingOf(judged, 0 < waitedMicros)
       if (seen !== undefined) sightings.see(seen)
       if (!token.isGenuine) return
       tally.decisions += 1
@@ -122,10 +125,11 @@ function excuseOf(
   verifier: VerifierNode,
   { cause }: VerifierDecision,
   { leewayMicros }: Plan,
+  waitedMicros: number,
 ): string | undefined {
   // So small a leeway leaves times near an edge of which no interval can be certain.
   if (cause === 'clock' && leewayMicros < WIDTH_MICROS_MIN) return 'leeway'
-  return verifier.excuse()
+  return verifier.excuse(waitedMicros)
 }
 
 function sightingOf({ token, decision, atMicros }: Judged, waited: boolean): Sighting | undefined {

@@ -6,7 +6,8 @@ import type { Sighting } from './sightings.ts'
 import type { Tally } from './tally.ts'
 import { forgedToken, genuineToken, type SimToken } from './tokens.ts'
 import { createTrace, type Hasher } from './trace.ts'
-import { AUDIENCE, createSimWorld, type PlantedBug, type SimWorld } from './world.ts'
+import type { PlantedBug } from './planted-bug.ts'
+import { AUDIENCE, createSimWorld, type SimWorld } from './world.ts'
 
 /** What the simulator cannot make itself. */
 export interface SimHost {
@@ -212,10 +213,10 @@ const edgeOf = (chance: Chance, until: number, leewayMicros: number): number =>
 function presentTo({ world, judge }: Play, node: number, token: SimToken): void {
   const { clock, nodes, trace } = world
   judge.arrived(node, token)
-  nodes[node]?.verifier.verify(token.text, (decision, waited) => {
+  nodes[node]?.verifier.verify(token.text, (decision, waitedMicros) => {
     const { verdict, cause = '' } = decision
     trace.note(clock.nowMicros(), `${node} ${token.n} ${verdict} ${cause}`)
-    judge.decided(node, token, decision, waited)
+    judge.decided(node, token, decision, waitedMicros)
   })
 }
 

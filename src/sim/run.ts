@@ -6,7 +6,7 @@ import type {
 import { type RunResult, runOne, type SimHost } from './run-one.ts'
 import { sightingNames } from './sightings.ts'
 import { exposureOf, sumOf, type Tally } from './tally.ts'
-import type { PlantedBug } from './world.ts'
+import type { PlantedBug } from './planted-bug.ts'
 
 /** Runs a scenario from each of its seeds, and puts what came of it together. */
 export async function simulate(

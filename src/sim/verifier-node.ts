@@ -24,10 +24,13 @@ export interface VerifierNode {
   readonly core: VerifierCore
   start(): void
   /** Decides on a token, and calls back once: now, or when it has waited for the authority. */
-  verify(token: string, decided: (decision: VerifierDecision, waited: boolean) => void): void
+  verify(token: string, decided: (decision: VerifierDecision, waitedMicros: number) => void): void
   localMicros(): number
-  /** Why a `stale` of now is nobody's fault; `undefined` where there is no excuse. */
-  excuse(): string | undefined
+  /**
+   * Why a `stale` is nobody's fault, for a token that came so long ago; `undefined` where there is no
+   * excuse.
+   */
+  excuse(waitedMicros: number): string | undefined
 }
 
 export interface VerifierNodeOptions {
@@ -107,11 +110,13 @@ export function createVerifierNode(options: VerifierNodeOptions): VerifierNode {
     localMicros,
     start: () => perform(core.on({ kind: 'started' }, localMicros())),
     verify: verifying({ clock, core, localMicros, perform, waiting }),
-    excuse() {
+    excuse(waitedMicros) {
       if (attempt === undefined) return undefined
       const ageMicros = clock.nowMicros() - attempt.sentMicros
-      const longest = attempt.state === 'good' ? HELD_BACK_MICROS_MAX : EXCUSE_MICROS_MAX
-      if (longest < ageMicros) return undefined
+      const isGood = attempt.state === 'good'
+      // An answer to a question that was asked before the token came cannot know of it.
+      if (isGood && ageMicros <= waitedMicros) return undefined
+      if ((isGood ? HELD_BACK_MICROS_MAX : EXCUSE_MICROS_MAX) < ageMicros) return undefined
       sightings.see('stale-excused')
       return attempt.state === 'good' ? 'held-back' : attempt.state
     },
@@ -137,7 +142,7 @@ const verifying =
       const { decision, effects } = core.decide(request, localMicros())
       perform(effects)
       if (decision.verdict === 'stale' && !isLast) return false
-      decided(decision, clock.nowMicros() !== arrivedMicros)
+      decided(decision, clock.nowMicros() - arrivedMicros)
       return true
     }
     if (tryTo(false)) return

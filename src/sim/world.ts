@@ -4,7 +4,7 @@ import type { SimulationRequest } from '#contract/simulation.ts'
 import type { WireAnswer } from '#contract/transport.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
 import { newId } from '#kernel/identifier.ts'
-import { soundRules, type Rules } from '#verifier/rules.ts'
+import { soundRules } from '#verifier/rules.ts'
 import type { VerifySignature } from '#verifier/signature.ts'
 import { createSimAuthority, ISSUER, type SimAuthority } from './authority.ts'
 import { chanceOf, entropyOf } from './chance.ts'
@@ -12,18 +12,13 @@ import { clocksOf, type NodeClocks } from './clocks.ts'
 import { drawFaults, type Faults, fairWeather, type Span } from './faults.ts'
 import { type Link, linkOf, type Weather } from './link.ts'
 import { type Plan, planOf } from './plan.ts'
+import type { PlantedBug } from './planted-bug.ts'
 import { createSightings, type Sightings } from './sightings.ts'
 import type { Trace } from './trace.ts'
 import { createVerifierNode, type NodeNotes, type VerifierNode } from './verifier-node.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export const AUDIENCE = 'https://api.sim'
-
-/** A bug, planted by a test in the place of sound code. */
-export interface PlantedBug {
-  readonly rules?: Partial<Rules>
-  readonly localClock?: 'wall'
-}
 
 /** 2026-11-23T19:08:00Z, when every world begins. */
 const BEGINNING_MICROS = 1_795_460_880_000_000
@@ -82,7 +77,11 @@ export async function createSimWorld(options: WorldOptions): Promise<SimWorld> {
   })
   const authorityClocks = clocksOf(faults.authorityClock, { startMicros, originMicros: 0 })
   const { ttlSeconds } = request
-  const authority = await createSimAuthority(clock, authorityClocks, { seed, ttlSeconds })
+  const authority = await createSimAuthority(clock, authorityClocks, {
+    seed,
+    ttlSeconds,
+    bug: options.bug,
+  })
   let isHealed = false
   const network: Network = {
     clock,

@@ -54,11 +54,8 @@ export interface VerifierCore {
   interval(nowMicros: number): TimeInterval | undefined
 }
 
-const SECOND = 1_000_000
-/** Asked at least as often, since keys come with the answer. */
-const SYNC_MICROS_MAX = 300 * SECOND
 /** An interval may always be as wide as this; a smaller leeway leaves times that are `stale`. */
-const WIDTH_MICROS_MIN = SECOND
+const WIDTH_MICROS_MIN = 1_000_000
 
 /**
  * The verifier without its input and output: what it is told and when decides what it answers. A
@@ -94,8 +91,7 @@ export function createVerifierCore(
     }
     known = { head: claims, sentMicros, anchor }
     trusted = trying
-    const halfway = (widthOf(anchor) + limits.widthMicrosMax) / 2
-    return { dueMicros: Math.min(rules.widensTo(anchor, halfway), nowMicros + SYNC_MICROS_MAX) }
+    return { dueMicros: rules.dueAt(anchor, limits.widthMicrosMax) }
   }
 
   const answered = (event: Answer, nowMicros: number): readonly VerifierEffect[] => {

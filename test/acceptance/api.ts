@@ -34,7 +34,10 @@ function caller(origin: string, dispatcher: Agent): Api {
     const answer = await request(`${origin}${path}`, {
       dispatcher,
       method,
-      headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        ...headers,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await answer.body.text()

@@ -67,7 +67,7 @@ function mustAgree(all: (sql: string) => Json[]): Examined {
     revocations.map(({ position, id }) => ({ position, id })),
   )
   const lifted = revocations.filter(({ lifted_ms: at }) => at !== null).map(({ id }) => id)
-  expect(of('lift').map(({ id }) => id).toSorted()).toEqual(lifted.toSorted())
+  expect(new Set(of('lift').map(({ id }) => id))).toEqual(new Set(lifted))
   for (const { id } of revocations) {
     const named = done.filter(
       ({ target, detail, action }) =>
@@ -81,7 +81,8 @@ function mustAgree(all: (sql: string) => Json[]): Examined {
   const told = new Map(of('key').map(({ id, state }) => [id, state]))
   expect(told).toEqual(new Map(keys.map(({ id, state }) => [id, state])))
   const active = keys.filter(({ state }) => state === 'active').map(({ purpose }) => purpose)
-  expect(active.toSorted()).toEqual(['feed', 'token'])
+  expect(active.length).toBe(2)
+  expect(new Set(active)).toEqual(new Set(['feed', 'token']))
 
   const credentials = all('SELECT id, tags FROM credential ORDER BY n')
   const ids = credentials.map(({ id }): string => id)
@@ -91,12 +92,13 @@ function mustAgree(all: (sql: string) => Json[]): Examined {
     expect(ids[from + count - 1]).toBe(lastId)
     return ids.slice(from, from + count)
   })
-  expect(issued.toSorted(), 'issued as the audit log has it').toEqual(ids.toSorted())
+  expect(issued.length).toBe(ids.length)
+  expect(new Set(issued), 'issued as the audit log has it').toEqual(new Set(ids))
 
   const clients = all('SELECT id FROM client ORDER BY id').map(({ id }): string => id)
   const created = done.filter(({ action }) => action === 'client.create')
-  expect(created.map(({ target }) => target).toSorted()).toEqual(
-    clients.map((id) => `client:${id}`),
+  expect(new Set(created.map(({ target }) => target))).toEqual(
+    new Set(clients.map((id) => `client:${id}`)),
   )
 
   const [replies] = all('SELECT count(*) AS count FROM reply')

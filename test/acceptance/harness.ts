@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Loaded into the process before the program, such as a fault. */
   readonly preload?: string
+  /** Runs this Node with these words, and not the program. */
+  readonly node?: readonly string[]
   /** Runs as this user, where the tests are run by root. */
   readonly uid?: number
   readonly cwd?: string
@@ -102,9 +104,9 @@ export async function makeHome(): Promise<Home> {
     return process
   }
   const start: Home['start'] = (argv, options = {}) => {
-    const { preload } = options
+    const { preload, node } = options
     const before = preload === undefined ? [] : ['--import', preload]
-    return spawned(process.execPath, [...before, PROGRAM, ...argv], options)
+    return spawned(process.execPath, node ?? [...before, PROGRAM, ...argv], options)
   }
   const run: Home['run'] = (argv, options) => start(argv, options).done
   return {
@@ -151,7 +153,12 @@ export async function makeAuthority(...scopes: readonly string[]): Promise<Home>
   return home
 }
 
-const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 2, SIGPIPE: 13, SIGTERM: 15, SIGKILL: 9 }
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGINT: 2,
+  SIGPIPE: 13,
+  SIGTERM: 15,
+  SIGKILL: 9,
+}
 
 function spawnProcess(
   command: string,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { stripVTControlCharacters } from 'node:util'
 import { expect } from 'vitest'
 import { parseDuration } from '#kernel/duration.ts'
 import { runCli } from '../unit/cli/harness.ts'
@@ -51,16 +52,22 @@ export async function tell(story: Story): Promise<void> {
     ? await worldStage()
     : processStage(await makeHome())
   for (const [name, text] of story.files) await stage.write(name, text)
-  const teller = new Teller(stage)
+  const course: Course = {
+    stage,
+    saved: new Map(),
+    secrets: new Set(),
+    last: undefined,
+    isStatusChecked: true,
+  }
   for (const { number, text } of story.lines) {
     try {
-      await teller.take(text)
+      await take(course, text)
     } catch (failure) {
       if (failure instanceof Error) failure.message = `line ${number}: ${text}\n${failure.message}`
       throw failure
     }
   }
-  teller.settle()
+  settle(course)
 }
 
 function processStage(home: Home): Stage {
@@ -71,9 +78,13 @@ function processStage(home: Home): Stage {
     shell: (script) => home.shell(script, options()),
     read: home.read,
     write: home.write,
-    advance: () => expect.unreachable('the clock of a machine is not ours to move'),
+    advance: () => unreachable('the clock of a machine is not ours to move'),
     env,
   }
+}
+
+const unreachable = (why: string): never => {
+  throw new Error(why)
 }
 
 /** The real authority and the real command line in this process, for stories in which time passes. */
@@ -91,105 +102,112 @@ async function worldStage(): Promise<Stage> {
         files: Object.fromEntries(files),
         ...(stdin === undefined ? {} : { stdin }),
       }),
-    shell: async () => expect.unreachable('there is no shell in a world of values'),
-    read: async (name) => files.get(name) ?? expect.unreachable(`there is no file ${name}`),
+    shell: async () => unreachable('there is no shell in a world of values'),
+    read: async (name) => files.get(name) ?? unreachable(`there is no file ${name}`),
     write: async (name, text) => void files.set(name, text),
     advance: (seconds) => clock.advance(seconds * 1000),
     env,
   }
 }
 
-/** Takes one line after the other; holds what was last run and what was saved. */
-class Teller {
-  readonly #stage: Stage
-  readonly #saved = new Map<string, string>()
-  readonly #secrets = new Set<string>()
-  #last: Ran | undefined
-  #isStatusChecked = true
-
-  constructor(stage: Stage) {
-    this.#stage = stage
-  }
-
-  async take(text: string): Promise<void> {
-    const [verb = ''] = text.split(' ', 1)
-    const rest = text.slice(verb.length).trim()
-    if (verb === 'status') return this.#status(Number(rest))
-    this.settle()
-    if (verb === 'run') return await this.#run(rest)
-    if (verb === 'shell') return this.#ended(await this.#stage.shell(this.#filled(rest)))
-    if (verb === 'clock') return this.#stage.advance(parseDuration(rest.slice(1)) ?? Number.NaN)
-    if (verb === 'env') return this.#env(rest)
-    if (verb === 'save') return this.#save(rest)
-    this.#check(verb, rest)
-  }
-
-  /** What was run and not spoken of must have gone well. */
-  settle(): void {
-    if (!this.#isStatusChecked) this.#status(0)
-  }
-
-  async #run(line: string): Promise<void> {
-    const words = wordsOf(line).map((word) => this.#filled(word))
-    expect(words.shift()).toBe('credctl')
-    const target = redirection(words, '>')
-    const source = redirection(words, '<')
-    const stdin = source === undefined ? undefined : await this.#stage.read(source)
-    const ran = await this.#stage.run(words, stdin)
-    this.#ended(ran)
-    if (handsOut(words)) for (const secret of secretsIn(ran.out)) this.#secrets.add(secret)
-    if (target !== undefined) await this.#stage.write(target, ran.out)
-  }
-
-  #ended(ran: Ran): void {
-    this.#last = ran
-    this.#isStatusChecked = false
-    mustBeDiscreet(ran, this.#secrets)
-  }
-
-  get #ran(): Ran {
-    return this.#last ?? expect.unreachable('nothing was run yet')
-  }
-
-  #status(status: number): void {
-    this.#isStatusChecked = true
-    expect({ ...this.#ran }).toMatchObject({ status })
-    mustHelp(this.#ran)
-  }
-
-  #env(given: string): void {
-    const [name = '', value = ''] = given.split('=', 2)
-    if (value === '') this.#stage.env.delete(name)
-    else this.#stage.env.set(name, this.#filled(value))
-  }
-
-  #save(given: string): void {
-    const [name = '', path] = given.split(' ')
-    const value = path === undefined ? this.#ran.out.trim() : at(JSON.parse(this.#ran.out), path)
-    this.#saved.set(name, typeof value === 'string' ? value : JSON.stringify(value))
-  }
-
-  #check(verb: string, rest: string): void {
-    const { out, err } = this.#ran
-    const pattern = (text: string): RegExp => new RegExp(this.#filled(text), 'm')
-    if (verb === 'stdout') return expect(out).toMatch(pattern(rest))
-    if (verb === 'stderr') return expect(err).toMatch(pattern(rest))
-    if (verb === 'empty') return expect(rest === 'stdout' ? out : err).toBe('')
-    if (verb === '!') {
-      const [stream = '', ...words] = rest.split(' ')
-      return expect(stream === 'stdout' ? out : err).not.toMatch(pattern(words.join(' ')))
-    }
-    const [path = '', value = ''] = rest.split(' = ', 2).map((part) => this.#filled(part))
-    if (verb === 'json') return expect(at(JSON.parse(out), path)).toEqual(valueOf(value))
-    if (verb === 'problem') return expect(at(JSON.parse(err), path)).toEqual(valueOf(value))
-    expect.unreachable(`a story has no word ${verb}`)
-  }
-
-  /** `$NAME` as it was saved; any other dollar stays what it is. */
-  #filled(text: string): string {
-    return text.replaceAll(/\$([A-Z][A-Z_0-9]*)/g, (whole, name) => this.#saved.get(name) ?? whole)
-  }
+/** What was last run, and what was saved of it and before. */
+interface Course {
+  readonly stage: Stage
+  readonly saved: Map<string, string>
+  readonly secrets: Set<string>
+  last: Ran | undefined
+  isStatusChecked: boolean
 }
+
+async function take(course: Course, text: string): Promise<void> {
+  const [verb = ''] = text.split(' ', 1)
+  const rest = text.slice(verb.length).trim()
+  if (verb === 'status') return mustEnd(course, Number(rest))
+  settle(course)
+  if (verb === 'run') return await run(course, rest)
+  if (verb === 'shell') return ended(course, await course.stage.shell(filled(course, rest)))
+  if (verb === 'clock') return course.stage.advance(parseDuration(rest.slice(1)) ?? Number.NaN)
+  if (verb === 'env') return setEnv(course, rest)
+  if (verb === 'save') return save(course, rest)
+  check(ranOf(course), verb, rest, (part) => filled(course, part))
+}
+
+/** What was run and not spoken of must have gone well. */
+function settle(course: Course): void {
+  if (!course.isStatusChecked) mustEnd(course, 0)
+}
+
+async function run(course: Course, line: string): Promise<void> {
+  const words = wordsOf(line).map((word) => filled(course, word))
+  const program = words.shift()
+  if (program !== 'credctl') throw new Error(`what is run is credctl, not ${program}`)
+  const target = redirection(words, '>')
+  const source = redirection(words, '<')
+  const stdin = source === undefined ? undefined : await course.stage.read(source)
+  const ran = await course.stage.run(words, stdin)
+  ended(course, ran)
+  if (handsOut(words)) for (const secret of secretsIn(ran.out)) course.secrets.add(secret)
+  if (target !== undefined) await course.stage.write(target, ran.out)
+}
+
+function ended(course: Course, ran: Ran): void {
+  course.last = ran
+  course.isStatusChecked = false
+  mustBeDiscreet(ran, course.secrets)
+}
+
+function ranOf({ last }: Course): Ran {
+  if (last === undefined) throw new Error('nothing was run yet')
+  return last
+}
+
+function mustEnd(course: Course, status: number): void {
+  course.isStatusChecked = true
+  const { out, err, ...ran } = ranOf(course)
+  expect(ran, `${out}${err}`).toEqual({ status })
+  mustHelp(ranOf(course))
+}
+
+function setEnv(course: Course, given: string): void {
+  const [name = '', value = ''] = given.split('=', 2)
+  if (value === '') course.stage.env.delete(name)
+  else course.stage.env.set(name, filled(course, value))
+}
+
+function save(course: Course, given: string): void {
+  const [name = '', path] = given.split(' ')
+  const { out } = ranOf(course)
+  const value = path === undefined ? out.trim() : at(JSON.parse(out), path)
+  if (value === undefined) throw new Error(`there is no ${path} in ${out}`)
+  course.saved.set(name, typeof value === 'string' ? value : JSON.stringify(value))
+}
+
+function check(
+  { out, err }: Ran,
+  verb: string,
+  rest: string,
+  fill: (text: string) => string,
+): void {
+  const pattern = (text: string): RegExp => new RegExp(fill(text), 'm')
+  if (verb === 'stdout') return expect(out).toMatch(pattern(rest))
+  if (verb === 'stderr') return expect(err).toMatch(pattern(rest))
+  if (verb === 'empty') return expect(rest === 'stdout' ? out : err).toBe('')
+  if (verb === '!') {
+    const [stream = '', ...words] = rest.split(' ')
+    return expect(stream === 'stdout' ? out : err).not.toMatch(pattern(words.join(' ')))
+  }
+  const [path = '', value = ''] = rest.split(' = ', 2).map(fill)
+  if (verb === 'json') return expect(at(JSON.parse(out), path)).toEqual(valueOf(value))
+  if (verb === 'problem') return expect(at(lastProblem(err), path)).toEqual(valueOf(value))
+  throw new Error(`a story has no word ${verb}`)
+}
+
+/** Warnings may stand before it, a line each. */
+const lastProblem = (err: string): Json => JSON.parse(err.trimEnd().split('\n').at(-1) ?? '')
+
+/** `$NAME` as it was saved; any other dollar stays what it is. */
+const filled = ({ saved }: Course, text: string): string =>
+  text.replaceAll(/\$([A-Z][A-Z_0-9]*)/g, (whole, name: string) => saved.get(name) ?? whole)
 
 /** The two commands whose very answer is a secret, and this once. */
 const handsOut = ([noun, verb]: readonly string[]): boolean =>
@@ -210,11 +228,12 @@ export function mustBeDiscreet({ out, err }: Ran, secrets: Iterable<string>): vo
 }
 
 /** Whoever fails says what, why, under which code, and what to run next. */
-export function mustHelp({ status, err }: Ran): void {
-  if (status === 0) return
-  const last = err.trimEnd().split('\n').at(-1) ?? ''
-  if (last.startsWith('{')) {
-    expect(JSON.parse(last)).toMatchObject({
+export function mustHelp({ status, out, err }: Ran): void {
+  // A decision against a token is a result and no failure: it says why, on stdout.
+  if (status === 0 || (status === 1 && err === '' && out !== '')) return
+  const plain = stripVTControlCharacters(err)
+  if (plain.trimEnd().split('\n').at(-1)?.startsWith('{') === true) {
+    expect(lastProblem(plain)).toMatchObject({
       type: expect.stringMatching(/^urn:credctl:problem:/),
       title: expect.stringMatching(/./),
       detail: expect.stringMatching(/./),
@@ -223,8 +242,8 @@ export function mustHelp({ status, err }: Ran): void {
     })
     return
   }
-  expect(err).toMatch(/^credctl: [^:]+: .+ \[[a-z-]+\]$/m)
-  expect(err).toMatch(/^ {2}next: ./m)
+  expect(plain).toMatch(/^credctl: [^:]+: .+ \[[a-z-]+\]$/m)
+  expect(plain).toMatch(/^ {2}next: ./m)
 }
 
 const wordsOf = (line: string): string[] =>

@@ -78,8 +78,6 @@ export const Decision = lazy(() =>
     .meta({ id: 'Decision' }),
 )
 
-/** Longer than any token of ours; what is longer is no token and is not parsed. */
-export const TOKEN_CHARACTERS_MAX = 16_384
 
 export const credentialApi = {
   issueTokens: route({

@@ -1,5 +1,4 @@
 import type { Tier } from '#domain/client/client.ts'
-import { formatDuration } from '#kernel/duration.ts'
 
 /** The rules that only restrict. Until the policy document comes, this typed object decides. */
 export interface Policy {
@@ -62,7 +61,3 @@ const ttlSecondsMax = (policy: Policy, tier: Tier): number =>
 /** The longest lifetime that any token may be given now; the feed's `maxTtl`. */
 export const maxTtlSeconds = (policy: Policy): number =>
   Math.max(...(['low', 'standard', 'high'] as const).map((tier) => ttlSecondsMax(policy, tier)))
-
-/** The sentence that tells of a shortened lifetime. */
-export const clampSentence = (fromSeconds: number, toSeconds: number, tier: Tier): string =>
-  `lifetime shortened from ${formatDuration(fromSeconds)} to ${formatDuration(toSeconds)}, the most that tier ${tier} allows`

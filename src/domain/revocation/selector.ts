@@ -15,7 +15,6 @@ export const dimensions = [
   ['keys', 'key'],
   ['trusts', 'trust'],
 ] as const
-export type Dimension = (typeof dimensions)[number][0]
 
 /** An input whose absent fields may also be present and undefined, as parsers leave them. */
 export type Loose<T> = { readonly [K in keyof T]?: T[K] | undefined }
