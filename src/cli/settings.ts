@@ -142,5 +142,8 @@ export function checkSettings(
 
 function checkField(flag: string, path: string, known: ReturnType<typeof knownFields>): void {
   if (known.has(path)) return
-  refuse('usage-invalid', `${flag}: ${quote(path)} is no field; there are ${known.all.join(', ')}`)
+  const all = known.all.join(', ')
+  refuse('usage-invalid', `${flag}: ${quote(path)} is no field; there are ${all}`, {
+    next: `choose among them, or leave out ${flag}`,
+  })
 }

@@ -45,7 +45,9 @@ async function level(
   const { server, context, dataDir } = given
   const named = Object.entries({ server, context, dataDir }).filter(([, v]) => v !== undefined)
   if (1 < named.length) {
-    refuse('usage-invalid', 'of --server, --context and --data-dir only one can be meant')
+    refuse('usage-invalid', 'of --server, --context and --data-dir only one can be meant', {
+      next: 'leave out the others',
+    })
   }
   if (server !== undefined) return { kind: 'remote', server, caCert }
   if (dataDir !== undefined) return { kind: 'embedded', dataDir }

@@ -43,6 +43,14 @@ export const credentialShape = shape<Credential>({
   columns: credentialColumns,
 })
 
+/** In a list the subject is mostly the client once more, and the scopes need the room. */
+export const credentialListShape = shape<Credential>({
+  ...credentialShape,
+  columns: credentialColumns.map((column) =>
+    column.key === 'subject' ? { ...column, from: 'wide' } : column,
+  ),
+})
+
 /** A token that was issued. It is printed for itself, where it can be copied, and never cut. */
 export const issuedShape = shape<Omit<IssuedToken, 'token'>>({
   kind: 'credential',
@@ -141,8 +149,8 @@ export const auditShape = shape<AuditEntry>({
   columns: [
     { key: 'at', kind: 'time' },
     { key: 'actor' },
-    { key: 'action' },
-    { key: 'target', keep: true },
+    { key: 'action', keep: true },
+    { key: 'target' },
     { key: 'outcome' },
     { key: 'justification' },
     { key: 'requestId', title: 'request', from: 'wide' },

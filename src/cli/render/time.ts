@@ -1,6 +1,6 @@
 import { formatInstant, type Instant, parseInstant } from '#kernel/instant.ts'
 
-/** `in 9m`, `2m ago`, `now`: one unit, rounded down, so that nothing seems to last longer. */
+/** `in 10m`, `2m ago`, `now`: one unit, to the nearest; `wide` and JSON have the exact time. */
 export function relative(at: Instant, now: Instant): string {
   const seconds = Math.floor(Math.abs(at - now) / 1000)
   if (seconds === 0) return 'now'
@@ -18,7 +18,7 @@ const UNITS = [
 /** A unit is used from twice its size on: 90 s says more than 1 m. */
 function spanOf(seconds: number): string {
   for (const [unit, size, from] of UNITS) {
-    if (from * size <= seconds) return `${Math.floor(seconds / size)}${unit}`
+    if (from * size <= seconds) return `${Math.round(seconds / size)}${unit}`
   }
   return `${seconds}s`
 }

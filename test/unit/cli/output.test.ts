@@ -314,7 +314,7 @@ describe('many pages', () => {
       argv: 'thing list --limit 100 --fields id,expiresAt',
     })
     expect(out.trimEnd().split('\n')).toHaveLength(2501)
-    expect(out.trimEnd().split('\n').at(-1)).toBe(`thing_2500  in 15d`)
+    expect(out.trimEnd().split('\n').at(-1)).toBe(`thing_2500  in 16d`)
     expect(fromNow(0)).toBe('2026-11-23T19:08:00.000Z')
   })
 })

@@ -1,5 +1,5 @@
 import { defineCommand } from '#cli/command.ts'
-import { credentialShape } from '#cli/commands/shapes.ts'
+import { credentialListShape } from '#cli/commands/shapes.ts'
 import { keyValue, oneOf, text, time } from '#cli/flags.ts'
 import { list } from '#cli/view.ts'
 import { credentialStates } from '#contract/words.ts'
@@ -44,7 +44,7 @@ export const tokenList = defineCommand({
       about: 'Revoke the tokens of one pipeline run',
     },
   ],
-  output: [credentialShape],
+  output: [credentialListShape],
   isPaged: true,
   seeAlso: ['token show', 'token issue', 'revoke'],
 
@@ -66,7 +66,7 @@ export const tokenList = defineCommand({
     const isFiltered = Object.values(filter).some((value) => value !== undefined)
     const { listCredentials } = await kit.admin()
     return {
-      view: list(credentialShape, (page) => listCredentials({ ...filter, ...page }), {
+      view: list(credentialListShape, (page) => listCredentials({ ...filter, ...page }), {
         empty: isFiltered
           ? 'There are no such tokens.'
           : 'Nothing has been issued yet. Issue a token: credctl token issue --client ID',

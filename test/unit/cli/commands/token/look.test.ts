@@ -129,7 +129,7 @@ describe('token list', () => {
   it('shows what people look for, and more when wide', async () => {
     const { run, world } = await crowd()
     const narrow = (await run('token list --state active')).out.split('\n')
-    expect(narrow[0]).toMatch(/^ID +CLIENT +SUBJECT +SCOPES +ISSUED +EXPIRES +STATE$/)
+    expect(narrow[0]).toMatch(/^ID +CLIENT +SCOPES +ISSUED +EXPIRES +STATE$/)
     expect(narrow[1]).toMatch(/^cred_\w+ +web +web +write +now +in 10m +active$/)
     const wide = (await run('token list --state active -o wide')).out.split('\n')
     expect(wide[0]).toMatch(
