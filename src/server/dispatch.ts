@@ -104,6 +104,7 @@ function parse(schema: z.ZodType, value: unknown, where: string): object {
   }))
   const [first] = issues
   return refuse('request-invalid', `${first?.at ?? where}: ${first?.message ?? 'invalid'}`, {
+    next: 'mend that; /openapi.json of a server says what each field may hold',
     facts: { issues: issues.slice(0, 20) },
   })
 }
