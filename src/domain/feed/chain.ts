@@ -1,4 +1,5 @@
 import { chainOver, type FeedEntry } from './entry.ts'
+import { encodeBase64url } from '#kernel/base64url.ts'
 import { epochOf, opensEpoch, type Position, successorOf } from './position.ts'
 
 /** A place in the feed and the hash that vouches for all before it. */
@@ -40,11 +41,18 @@ function faultOf(previous: Link, entry: FeedEntry): string | undefined {
   if (!text.startsWith(`{"position":${entry.position},"op":"${entry.op}"`)) {
     return 'its bytes name another position or op than its record'
   }
+  if (entry.op === 'epoch' && !text.includes(continuation(previous))) {
+    return 'it opens an epoch, and does not name what it continues'
+  }
   if (!equalBytes(chainOver(previous.chain, entry.bytes), entry.chain)) {
     return 'its hash does not fit its bytes and the hash before it'
   }
   return undefined
 }
+
+/** What the opening of an epoch says: the position and the chain before it. */
+const continuation = ({ position, chain }: Link): string =>
+  `"op":"epoch","continues":${position},"chain":"${encodeBase64url(chain)}"`
 
 /** +1, or the opening of a later epoch, which may come before the last sequence (a restore). */
 const follows = (previous: Position, { position }: FeedEntry): boolean =>

@@ -275,6 +275,17 @@ describe('the chain', () => {
     }
   })
 
+  it('may open a later epoch, as a restore does, if it names what it continues', () => {
+    const start = feedOrigin(T0)
+    const opening = epochEntry(start, 7)
+    expect(verifyChain(start, [opening]).broken).toBeUndefined()
+    const elsewhere = { ...start, chain: new Uint8Array(32).fill(1) }
+    const bytes = epochEntry(elsewhere, 7).bytes
+    const forged = { ...opening, bytes, chain: chainOver(start.chain, bytes) }
+    expect(verifyChain(start, [forged]).broken?.detail).toMatch(/does not name what it continues/)
+    expect(() => epochEntry(start, 1)).toThrow(/has begun already/)
+  })
+
   it('ends where positions end', () => {
     const last: FeedState = { ...feedOrigin(T0), position: position(2 ** 21 - 1, 2 ** 32 - 1) }
     expect(() => nextEntry(last, 'lift', liftBody(revocation))).toThrow(/no places/)

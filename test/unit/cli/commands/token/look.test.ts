@@ -130,7 +130,7 @@ describe('token list', () => {
     const { run, world } = await crowd()
     const narrow = (await run('token list --state active')).out.split('\n')
     expect(narrow[0]).toMatch(/^ID +CLIENT +SCOPES +ISSUED +EXPIRES +STATE$/)
-    expect(narrow[1]).toMatch(/^cred_\w+ +web +web +write +now +in 10m +active$/)
+    expect(narrow[1]).toMatch(/^cred_\w+ +web +write +now +in 10m +active$/)
     const wide = (await run('token list --state active -o wide')).out.split('\n')
     expect(wide[0]).toMatch(
       /STATE +CREATED BY +LAST SEEN +AUDIENCE +SESSION +KEY +REVOCATION +TAGS$/,
