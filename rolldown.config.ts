@@ -18,6 +18,10 @@ const CORE = [
   /\/src\/cli\/(?:[a-z-]+|commands\/(?:index|shapes))\.ts$/,
   /\/src\/cli\/render\/[a-z]+\.ts$/,
   /\/src\/kernel\//,
+  // Decoding asks nobody, so its start is all of its time.
+  /\/src\/cli\/commands\/token\/(?:inspect|claims)\.ts$/,
+  /\/src\/contract\/(?:token|limits|words)\.ts$/,
+  /\/src\/domain\/credential\/token\.ts$/,
   /\/src\/boot\/(?:world|io|files|contexts|paths|system)\.ts$/,
   /\/node_modules\/commander\//,
 ]
