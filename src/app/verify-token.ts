@@ -44,8 +44,7 @@ const invalid = (detail: string): Finding => ({ verdict: 'invalid', detail })
  * told to the caller before its signature has proved good.
  */
 export async function verifyToken(deps: Deps, request: VerifyRequest): Promise<Decision> {
-  const token = request.token.trim()
-  const parsed = parseToken(token)
+  const parsed = parseToken(request.token.trim())
   const issuer = await deps.store.read(async (tx) => (await tx.authority())?.issuer ?? '')
   const named = request.issuer
   const revocationChecked = named === undefined || named === issuer
@@ -53,7 +52,7 @@ export async function verifyToken(deps: Deps, request: VerifyRequest): Promise<D
   if (typeof parsed === 'string') return { ...invalid(parsed), ...checks }
   const finding = revocationChecked
     ? await deps.store.read((tx) => decide(deps, tx, parsed, issuer))
-    : await deps.foreignIssuers.verify(named, parsed, { token, now: deps.clock.now() })
+    : await deps.foreignIssuers.verify(named, parsed, deps.clock.now())
   const decided = finding.verdict === 'accepted' ? addressed(finding, request) : finding
   return { ...decided, ...checks }
 }

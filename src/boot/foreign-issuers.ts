@@ -6,9 +6,9 @@ const DOCUMENT_BYTES_MAX = 512 * 1024
 
 /** Loads jose and undici only when another issuer's token is at hand. */
 export const lazyForeignIssuers = (): ForeignIssuers => ({
-  async verify(issuer, parsed, given) {
+  async verify(issuer, parsed, now) {
     const { createForeignIssuers } = await import('#federation/jwks.ts')
-    return createForeignIssuers(fetchDocument).verify(issuer, parsed, given)
+    return createForeignIssuers(fetchDocument).verify(issuer, parsed, now)
   },
 })
 

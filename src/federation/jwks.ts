@@ -1,4 +1,5 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from 'jose'
+import { joinCompact } from '#domain/credential/token.ts'
 import { toDate } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { ForeignFinding, ForeignIssuers } from './port.ts'
@@ -13,10 +14,11 @@ const LEEWAY_SECONDS = 2
 /** Other issuers by what they publish: RFC 8414 metadata, or OpenID's, and the key set it names. */
 export function createForeignIssuers(fetchDocument: FetchDocument): ForeignIssuers {
   return {
-    async verify(issuer, _, { token, now }) {
+    async verify(issuer, parsed, now) {
       const keys = await keySetOf(issuer, fetchDocument)
       try {
-        const { payload } = await jwtVerify(token, createLocalJWKSet(keys), {
+        // jose reads spellings that are not canonical; put together from what was parsed there are none.
+        const { payload } = await jwtVerify(joinCompact(parsed), createLocalJWKSet(keys), {
           issuer,
           algorithms: ALGORITHMS,
           currentDate: toDate(now),
@@ -66,5 +68,6 @@ function findingOf(failure: unknown): ForeignFinding {
   if (failure instanceof errors.JOSEError) {
     return { verdict: 'invalid', detail: 'its signature does not hold by the keys of its issuer' }
   }
-  throw failure
+  // jose was given data only, so what it could not import is a key that its issuer publishes.
+  return { verdict: 'invalid', detail: 'the key that its issuer publishes for it cannot be used' }
 }

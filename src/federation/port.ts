@@ -5,14 +5,11 @@ import type { Instant } from '#kernel/instant.ts'
 /** Other issuers: their keys, and tokens that they signed. */
 export interface ForeignIssuers {
   /**
-   * Checks the signature and the times of a token by the keys that its issuer publishes. What the
-   * issuer has revoked cannot be known here. Refusal: `issuer-unreachable`.
+   * Checks the signature and the times of a token by the keys that its issuer publishes. It is given
+   * as it was parsed, so that nothing of a looser spelling gets here. What the issuer has revoked
+   * cannot be known here. Refusal: `issuer-unreachable`.
    */
-  verify(
-    issuer: string,
-    parsed: ParsedToken,
-    given: { readonly token: string; readonly now: Instant },
-  ): Promise<ForeignFinding>
+  verify(issuer: string, parsed: ParsedToken, now: Instant): Promise<ForeignFinding>
 }
 
 export interface ForeignFinding {

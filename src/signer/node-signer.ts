@@ -132,9 +132,11 @@ function decrypt(master: Uint8Array, purpose: string, name: string, sealed: Uint
 const derived = (master: Uint8Array, purpose: string): Uint8Array =>
   new Uint8Array(hkdfSync('sha256', master, new Uint8Array(0), purpose, KEY_ENCRYPTION_KEY_BYTES))
 
-/** Only P-256 keys for signatures pass; a key of another kind verifies nothing. */
-function importPublic(jwk: PublicJwk): KeyObject | null {
-  if (jwk['kty'] !== 'EC' || jwk['crv'] !== 'P-256') return null
+/** Only P-256 keys for signatures pass (RFC 7517 §4.2, §4.3); one of another kind verifies nothing. */
+function importPublic(jwk: Readonly<Record<string, unknown>>): KeyObject | null {
+  const { kty, crv, use = 'sig', key_ops: operations = ['verify'] } = jwk
+  if (kty !== 'EC' || crv !== 'P-256' || use !== 'sig') return null
+  if (!Array.isArray(operations) || !operations.includes('verify')) return null
   try {
     return createPublicKey({ key: { ...jwk }, format: 'jwk' })
   } catch {

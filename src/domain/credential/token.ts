@@ -58,45 +58,70 @@ export const signingInput = (header: JwsHeader, claims: object): string =>
 
 const segment = (value: object): string => encodeBase64url(utf8.encode(JSON.stringify(value)))
 
+/** A compact JWS taken apart (RFC 7515 §7.1), as bytes; nothing of it is believed yet. */
+export interface CompactParts {
+  readonly header: Uint8Array<ArrayBuffer>
+  readonly payload: Uint8Array<ArrayBuffer>
+  readonly signature: Uint8Array<ArrayBuffer>
+  /** The bytes that were signed. */
+  readonly signed: Uint8Array<ArrayBuffer>
+}
+
 /** A token taken apart; nothing of it is believed yet. */
-export interface ParsedToken {
+export interface ParsedToken extends Pick<CompactParts, 'signature' | 'signed'> {
   readonly header: Readonly<Record<string, unknown>>
   readonly claims: Readonly<Record<string, unknown>>
-  readonly signature: Uint8Array
-  /** The bytes that were signed. */
-  readonly signed: Uint8Array
 }
 
 /**
- * Takes a compact JWS apart (RFC 7515 §7.1), strictly; a string says what is wrong with it. Each
- * segment must be its bytes' only spelling, since some libraries let others pass.
+ * Takes a token apart, strictly: a compact JWS whose header and payload are JSON objects. A string
+ * says what is wrong with it.
  */
 export function parseToken(
   text: string,
   charactersMax: number = TOKEN_CHARACTERS_MAX,
 ): ParsedToken | string {
+  const parts = splitCompact(text, charactersMax)
+  if (typeof parts === 'string') return parts
+  const header = jsonObject(parts.header)
+  if (typeof header === 'string') return `its header ${header}`
+  const claims = jsonObject(parts.payload)
+  if (typeof claims === 'string') return `its payload ${claims}`
+  return { header, claims, signature: parts.signature, signed: parts.signed }
+}
+
+/**
+ * Takes a compact JWS apart (RFC 7515 §7.1); a string says what is wrong with it. Each segment must be
+ * its bytes' only spelling: libraries that let others pass would take one token for several.
+ */
+export function splitCompact(
+  text: string,
+  charactersMax: number = TOKEN_CHARACTERS_MAX,
+): CompactParts | string {
   if (text === '') return 'it is empty'
   if (charactersMax < text.length) {
     return `it has ${text.length} characters, and no token has more than ${charactersMax}`
   }
   const segments = text.split('.')
-  const [head = '', payload = '', mark = ''] = segments
+  const [head = '', body = '', mark = ''] = segments
   if (segments.length !== 3) {
     return `a JWT has three parts separated by dots; this has ${segments.length}`
   }
-  const header = jsonSegment(head)
-  if (typeof header === 'string') return `its header ${header}`
-  const claims = jsonSegment(payload)
-  if (typeof claims === 'string') return `its payload ${claims}`
+  const header = decodeBase64url(head)
+  if (header === undefined) return 'its header is not canonical base64url'
+  const payload = decodeBase64url(body)
+  if (payload === undefined) return 'its payload is not canonical base64url'
   const signature = decodeBase64url(mark)
   if (signature === undefined) return 'its signature is not canonical base64url'
-  return { header, claims, signature, signed: utf8.encode(`${head}.${payload}`) }
+  return { header, payload, signature, signed: utf8.encode(`${head}.${body}`) }
 }
 
-function jsonSegment(text: string): Readonly<Record<string, unknown>> | string {
-  if (text === '') return 'is empty'
-  const bytes = decodeBase64url(text)
-  if (bytes === undefined) return 'is not canonical base64url'
+/** The compact JWS again, in the one spelling that there is of it. */
+export const joinCompact = ({ signed, signature }: Pick<CompactParts, 'signature' | 'signed'>) =>
+  `${new TextDecoder().decode(signed)}.${encodeBase64url(signature)}`
+
+function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | string {
+  if (bytes.length === 0) return 'is empty'
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
