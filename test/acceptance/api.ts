@@ -18,8 +18,8 @@ export interface Call {
 export type Api = (path: string, call?: Call) => Promise<Answer>
 
 /** The served admin API as the local administrator has it, with nothing of ours in between. */
-export function socketApi({ dataDir }: Home): Api {
-  const agent = new Agent({ connect: { socketPath: join(dataDir, 'serve.sock') } })
+export function socketApi({ dataDir }: Home, socketPath = join(dataDir, 'serve.sock')): Api {
+  const agent = new Agent({ connect: { socketPath } })
   return caller('http://localhost', agent)
 }
 

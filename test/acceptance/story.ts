@@ -163,8 +163,8 @@ function ranOf({ last }: Course): Ran {
 
 function mustEnd(course: Course, status: number): void {
   course.isStatusChecked = true
-  const { out, err, ...ran } = ranOf(course)
-  expect(ran, `${out}${err}`).toEqual({ status })
+  const { out, err, status: ended } = ranOf(course)
+  expect(ended, `${out}${err}`).toBe(status)
   mustHelp(ranOf(course))
 }
 
@@ -227,7 +227,7 @@ export function mustBeDiscreet({ out, err }: Ran, secrets: Iterable<string>): vo
   expect(err).not.toMatch(/\bnode:internal\b|\[internal\]|"code":"internal"/)
 }
 
-/** Whoever fails says what, why, under which code, and what to run next. */
+/** Whoever fails says what, why, under which code, and what to do next. */
 export function mustHelp({ status, out, err }: Ran): void {
   // A decision against a token is a result and no failure: it says why, on stdout.
   if (status === 0 || (status === 1 && err === '' && out !== '')) return
