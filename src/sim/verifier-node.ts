@@ -79,6 +79,7 @@ export function createVerifierNode(options: VerifierNodeOptions): VerifierNode {
     }
   }
   const wake = (atMicros: number): void => {
+    if (atMicros === Number.POSITIVE_INFINITY) return
     const delay = Math.max(0, atMicros - localMicros())
     const at = clocks.trueMicros(clocks.monotonicMicros(clock.nowMicros()) + delay)
     clock.at(at, () => perform(core.on({ kind: 'woken' }, localMicros())))

@@ -4,6 +4,9 @@ import { type Instant, instant } from '#kernel/instant.ts'
 /** More turns than any work that waits for nothing but the virtual clock ever takes. */
 const TURNS_MAX = 1_000_000
 
+/** More events than ever happen at one instant, unless two things call each other up for ever. */
+const EVENTS_AT_ONCE_MAX = 1_000_000
+
 interface Due {
   readonly atMicros: number
   readonly order: number
@@ -23,6 +26,7 @@ export class VirtualClock implements Clock {
   #order = 0
   #awake = 0
   #events = 0
+  #eventsAtOnce = 0
   #failure: { readonly cause: unknown } | undefined
   readonly #heap: Due[] = []
 
@@ -101,6 +105,8 @@ export class VirtualClock implements Clock {
     for (let next = this.#heap[0]; next !== undefined && next.atMicros <= endMicros;) {
       if (stopAt <= this.#events) return false
       pop(this.#heap)
+      this.#eventsAtOnce = this.#nowMicros === next.atMicros ? this.#eventsAtOnce + 1 : 0
+      if (EVENTS_AT_ONCE_MAX < this.#eventsAtOnce) throw new Error('virtual time stands still')
       this.#nowMicros = next.atMicros
       this.#events += 1
       next.run()

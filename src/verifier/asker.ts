@@ -55,7 +55,7 @@ export function createAsker(
     isWanted = true
     if (question !== undefined) return []
     if (!rules.mayAsk(nowMicros, notBeforeMicros)) {
-      return [{ kind: 'wake', atMicros: notBeforeMicros }]
+      return nowMicros < notBeforeMicros ? [{ kind: 'wake', atMicros: notBeforeMicros }] : []
     }
     isWanted = false
     const nonce = encodeBase64url(entropy.bytes(NONCE_BYTES))

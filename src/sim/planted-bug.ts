@@ -1,0 +1,12 @@
+import type { WireCall } from '#contract/transport.ts'
+import type { Store } from '#store/port.ts'
+import type { Rules } from '#verifier/rules.ts'
+
+/** A bug, planted by a test in the place of sound code. */
+export interface PlantedBug {
+  readonly rules?: Partial<Rules>
+  readonly localClock?: 'wall'
+  /** What becomes of a call before the authority sees it. */
+  readonly call?: (call: WireCall) => WireCall
+  readonly store?: (store: Store) => Store
+}
