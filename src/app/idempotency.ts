@@ -1,6 +1,6 @@
 import type { Instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
-import type { Writing } from '#store/port.ts'
+import type { Reading, Writing } from '#store/port.ts'
 import type { Context } from './deps.ts'
 
 /**
@@ -9,7 +9,7 @@ import type { Context } from './deps.ts'
  */
 export interface Memory<T> {
   readonly keep: (result: T) => unknown
-  readonly bring: (tx: Writing, kept: unknown) => Promise<T>
+  readonly bring: (tx: Reading, kept: unknown) => Promise<T>
 }
 
 /** For results that are plain and harmless. */
@@ -26,7 +26,7 @@ export const REPLY_SECONDS_MAX = 24 * 3600
  * `idempotency-conflict`, where the key was used for another request.
  */
 export async function recall<T>(
-  tx: Writing,
+  tx: Reading,
   { caller, idempotency }: Context,
   memory: Memory<T>,
 ): Promise<{ readonly result: T } | undefined> {

@@ -3,7 +3,7 @@ import type { Credential } from '#domain/credential/credential.ts'
 import { claimsOf, signingInput, TOKEN_TYPE } from '#domain/credential/token.ts'
 import { decideIssue, type Grant, type IssueRequest } from '#domain/issuance/issue.ts'
 import type { Key, KeyPurpose } from '#domain/keys/key.ts'
-import { rulesOf } from '#domain/revocation/rule.ts'
+import { revocableOf, rulesOf } from '#domain/revocation/rule.ts'
 import { blocksIssuing } from '#domain/revocation/verdict.ts'
 import { patternsOf } from '#domain/revocation/pattern.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
@@ -13,10 +13,11 @@ import { refuse } from '#kernel/problem.ts'
 import type { Reading, Writing } from '#store/port.ts'
 import { clientOf } from './clients.ts'
 import type { Context, Deps } from './deps.ts'
-import { type AuthorityTime, mintingTime } from './feed.ts'
+import { type AuthorityTime, authorityTime, mintingTime } from './feed.ts'
 import type { Memory } from './idempotency.ts'
 import { record } from './record.ts'
 import { settleDue } from './settle.ts'
+import { type CredentialView, judge, viewOf } from './states.ts'
 
 export interface NewTokens extends IssueRequest {
   readonly clientId: string
@@ -25,16 +26,16 @@ export interface NewTokens extends IssueRequest {
   readonly count: number
 }
 
-export interface Issued {
+/** A token and its record: active, unless an earlier answer is given again and it no longer is. */
+export interface Issued extends CredentialView {
   readonly token: string
-  readonly credential: Credential
   readonly ttlSeconds: number
   readonly clampedFromSeconds?: number
 }
 
 interface Minted {
   readonly grant: Grant
-  readonly credentials: readonly Credential[]
+  readonly credentials: readonly CredentialView[]
   readonly issuer: string
   readonly key: Key
   readonly sealed: Uint8Array
@@ -60,23 +61,23 @@ export async function issueTokens(
       await settleDue(deps, tx)
       const result = await mint(deps, context, tx, request)
       const [first] = result.credentials
-      if (first !== undefined) signed(deps, result, first)
+      if (first !== undefined) signed(deps, result, first.credential)
       return {
         result,
         justification: request.justification,
         detail: detailOf(result),
-        ...(request.count === 1 ? { target: `credential:${first?.id}` } : {}),
+        ...(request.count === 1 ? { target: `credential:${first?.credential.id}` } : {}),
       }
     },
-    mintedMemory,
+    mintedMemory(deps),
   )
   const { ttlSeconds, clampedFromSeconds } = minted.grant
   const now = toSeconds(deps.clock.now())
-  return minted.credentials.map((credential) => ({
-    token: signed(deps, minted, credential),
-    credential,
+  return minted.credentials.map((view) => ({
+    ...view,
+    token: signed(deps, minted, view.credential),
     // What is left of it, which is all of it unless an earlier answer is given again.
-    ttlSeconds: Math.max(0, Math.min(ttlSeconds, toSeconds(credential.expiresAt) - now)),
+    ttlSeconds: Math.max(0, Math.min(ttlSeconds, toSeconds(view.credential.expiresAt) - now)),
     ...(clampedFromSeconds === undefined ? {} : { clampedFromSeconds }),
   }))
 }
@@ -89,21 +90,23 @@ interface KeptMint {
 }
 
 /** Tokens are never kept: the same records, signed anew, are the same credentials. */
-const mintedMemory: Memory<Minted> = {
+const mintedMemory = (deps: Deps): Memory<Minted> => ({
   keep: ({ grant, issuer, key, credentials }): KeptMint => ({
     grant,
     issuer,
     keyId: key.id,
-    ids: credentials.map(({ id }) => id),
+    ids: credentials.map(({ credential }) => credential.id),
   }),
   async bring(tx, kept) {
     const { grant, issuer, keyId, ids } = kept as KeptMint
     const key = await tx.findKey(keyId)
     const sealed = await tx.sealedKey(keyId)
-    const credentials: Credential[] = []
+    const { at: now } = await authorityTime(deps, tx)
+    const credentials: CredentialView[] = []
     for (const id of ids) {
       const credential = await tx.findCredential(id)
-      if (credential !== undefined) credentials.push(credential)
+      if (credential === undefined) continue
+      credentials.push(viewOf(credential, await judge(tx, revocableOf(credential), now), now))
     }
     if (key === undefined || sealed === undefined || credentials.length < ids.length) {
       return refuse(
@@ -116,7 +119,7 @@ const mintedMemory: Memory<Minted> = {
     }
     return { grant, issuer, key, sealed, credentials }
   },
-}
+})
 
 async function mint(
   deps: Deps,
@@ -139,7 +142,8 @@ async function mint(
     credentials.push(newCredential(deps, { client, grant, key, time }, context, request))
   }
   await tx.insertCredentials(credentials)
-  return { grant, credentials, issuer, key, sealed }
+  const views = credentials.map((credential) => ({ credential, state: 'active' as const }))
+  return { grant, credentials: views, issuer, key, sealed }
 }
 
 const refuseUnfinished = (): never =>
@@ -246,9 +250,9 @@ function detailOf({ credentials, grant, key }: Minted): Record<string, unknown> 
   const { scopes, audience, subject, ttlSeconds, clampedFromSeconds } = grant
   return {
     count: credentials.length,
-    firstId: credentials[0]?.id,
-    lastId: credentials.at(-1)?.id,
-    clientId: credentials[0]?.clientId,
+    firstId: credentials[0]?.credential.id,
+    lastId: credentials.at(-1)?.credential.id,
+    clientId: credentials[0]?.credential.clientId,
     subject,
     scopes,
     audience,

@@ -35,7 +35,7 @@ export function record<T>(
   work: (tx: Writing) => Promise<Done<T>>,
   memory: Memory<T> = plainMemory(),
 ): Promise<T> {
-  return recordPrepared(deps, context, deed, { prepare: async () => undefined, work, memory })
+  return recorded(deps, context, deed, () => inTransaction(deps, context, deed, { work, memory }))
 }
 
 /** The two halves of a mutation that has much to look at before it writes little. */
@@ -46,22 +46,45 @@ export interface PreparedWork<P, T> {
   readonly memory?: Memory<T>
 }
 
-export async function recordPrepared<P, T>(
+/** As `record`. What was done before is recalled first: it need not be prepared, nor could it be again. */
+export function recordPrepared<P, T>(
   deps: Deps,
   context: Context,
   deed: Deed,
   { prepare, work, memory = plainMemory() }: PreparedWork<P, T>,
 ): Promise<T> {
-  try {
+  return recorded(deps, context, deed, async () => {
+    const earlier = await deps.store.read((tx) => recall(tx, context, memory))
+    if (earlier !== undefined) return earlier.result
     const prepared = await prepare()
-    return await deps.store.write(async (tx) => {
-      const earlier = await recall(tx, context, memory)
-      if (earlier !== undefined) return earlier.result
-      const done = await work(tx, prepared)
-      await tx.appendAudit(auditEntry(deps, context, deed, 'ok', done))
-      await remember(tx, context, memory, { result: done.result, at: deps.clock.now() })
-      return done.result
-    })
+    return inTransaction(deps, context, deed, { work: (tx) => work(tx, prepared), memory })
+  })
+}
+
+function inTransaction<T>(
+  deps: Deps,
+  context: Context,
+  deed: Deed,
+  { work, memory }: { work: (tx: Writing) => Promise<Done<T>>; memory: Memory<T> },
+): Promise<T> {
+  return deps.store.write(async (tx) => {
+    const earlier = await recall(tx, context, memory)
+    if (earlier !== undefined) return earlier.result
+    const done = await work(tx)
+    await tx.appendAudit(auditEntry(deps, context, deed, 'ok', done))
+    await remember(tx, context, memory, { result: done.result, at: deps.clock.now() })
+    return done.result
+  })
+}
+
+async function recorded<T>(
+  deps: Deps,
+  context: Context,
+  deed: Deed,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await attempt()
   } catch (thrown) {
     if (thrown instanceof Problem && isRefusal(thrown))
       await recordRefusal(deps, context, deed, thrown)

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os'
 import { z } from 'zod'
 import type { Caller } from '#app/deps.ts'
 import { purgeStep } from '#app/purge.ts'
-import type { Local, Target } from '#cli/kit.ts'
+import type { Connecting, Local, Target } from '#cli/kit.ts'
 import { connect } from '#client/connect.ts'
 import { type Admin, adminApi } from '#contract/admin-api.ts'
 import type { Transport } from '#contract/transport.ts'
@@ -42,7 +42,11 @@ const newRequestId = (): string => newId('req', systemClock.now(), systemEntropy
 export async function connectTo(
   target: Target,
   env: Environment,
-  { onDispose, warn }: { onDispose: Dispose; warn: (line: string) => void },
+  {
+    onDispose,
+    warn,
+    ...connecting
+  }: Connecting & { onDispose: Dispose; warn: (line: string) => void },
 ): Promise<Admin> {
   const transport =
     target.kind === 'remote'
@@ -50,6 +54,7 @@ export async function connectTo(
       : await localTransport(dataDirectory(env, target.dataDir), env, onDispose)
   return connect(adminApi, transport, newRequestId, {
     retry: { clock: systemClock, entropy: systemEntropy },
+    ...connecting,
   })
 }
 

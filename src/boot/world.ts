@@ -38,8 +38,8 @@ function realWorld(onDispose: (close: Close) => void): World {
     children: {
       run: async (child) => (await import('./children.ts')).systemChildren.run(child),
     },
-    connect: async (target) =>
-      (await import('./connect.ts')).connectTo(target, env, { onDispose, warn }),
+    connect: async (target, connecting) =>
+      (await import('./connect.ts')).connectTo(target, env, { onDispose, warn, ...connecting }),
     local: async (target) => (await import('./connect.ts')).localOf(target, env, warn),
     throwaway: async () => (await import('./throwaway.ts')).makeThrowaway(onDispose),
     simulate: async (request, onProgress) =>

@@ -77,6 +77,7 @@ function quietKit(world: World, line: readonly string[]): ReturnType<typeof kitO
       context: value('--context'),
       dataDir: value('--data-dir'),
       caCert: value('--ca-cert'),
+      idempotencyKey: undefined,
       noInput: true,
       noColor: true,
       debug: false,

@@ -24,7 +24,7 @@ export interface World {
   readonly contexts: Contexts
   readonly children: Children
   /** The admin API of a target. Refusals: `authority-missing`, `authority-unreachable`. */
-  readonly connect: (target: Target) => Promise<Admin>
+  readonly connect: (target: Target, options: Connecting) => Promise<Admin>
   /** What only the machine that holds the data folder can do. */
   readonly local: (target: Target) => Promise<Local>
   /** An empty folder for an authority that is only looked at, and how to be rid of both. */
@@ -34,6 +34,11 @@ export interface World {
     request: SimulationRequest,
     onProgress: (progress: SimulationProgress) => void,
   ) => Promise<SimulationReport>
+}
+
+export interface Connecting {
+  /** The changes of this run are made once under it, however often it is run. */
+  readonly idempotencyKey?: string
 }
 
 /** What a command may reach for: the world, with the global flags applied. */

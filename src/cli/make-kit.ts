@@ -18,7 +18,9 @@ export function kitOf(world: World, settings: Settings, rehearse: Kit['rehearse'
   const out = once(() => styleOf(takesColor({ isTty: io.isOutTty, withColor }, env)))
   const err = once(() => styleOf(takesColor({ isTty: io.isErrTty, withColor }, env)))
   const target = once(() => targetOf(settings, env, world.contexts))
-  const admin = once(async (): Promise<Admin> => world.connect(await target()))
+  const { idempotencyKey } = settings
+  const connecting = idempotencyKey === undefined ? {} : { idempotencyKey }
+  const admin = once(async (): Promise<Admin> => world.connect(await target(), connecting))
   const local = once(async (): Promise<Local> => world.local(await target()))
   const forPrograms = isForPrograms(settings.output)
   return {

@@ -1,6 +1,7 @@
+import { IDEMPOTENCY_KEY_CHARACTERS_MAX, isIdempotencyKey } from '#contract/limits.ts'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '#kernel/page.ts'
 import { refuse } from '#kernel/problem.ts'
-import { type Flags, integer, many, text, toggle, type Values } from './flags.ts'
+import { type Flags, integer, many, type ParseContext, text, toggle, type Values } from './flags.ts'
 import type { Environment } from './kit.ts'
 import { quote } from './quote.ts'
 import { knownFields, type Shape } from './view.ts'
@@ -21,6 +22,7 @@ export interface Settings {
   /** Items of a page where all pages are followed and nobody said how large one is. */
   readonly streamLimit: number
   readonly cursor: string | undefined
+  readonly idempotencyKey: string | undefined
   readonly withInput: boolean
   readonly withColor: boolean
   readonly isDebug: boolean
@@ -28,6 +30,17 @@ export interface Settings {
   readonly context: string | undefined
   readonly dataDir: string | undefined
   readonly caCert: string | undefined
+}
+
+/** What scripts choose so that a step that was cut short can be run again. It is no secret. */
+function readKey(given: readonly string[], { name, next }: ParseContext): string {
+  const key = given.at(-1) ?? ''
+  if (isIdempotencyKey(key)) return key
+  return refuse(
+    'usage-invalid',
+    `${name}: a key has 1 to ${IDEMPOTENCY_KEY_CHARACTERS_MAX} printable ASCII characters, and no blanks`,
+    { next },
+  )
 }
 
 /** What every command takes. */
@@ -55,6 +68,12 @@ export const globalFlags = {
     placeholder: 'FILE',
     complete: 'file',
   }),
+  idempotencyKey: {
+    ...text('Do it once: run again with its key, a change is not made again but answered again', {
+      placeholder: 'KEY',
+    }),
+    parse: readKey,
+  },
   noInput: toggle('Never ask; missing input is an error'),
   noColor: toggle('Print no colours'),
   debug: toggle('Print the cause of an internal error'),
@@ -90,6 +109,7 @@ export function settingsOf(flags: GlobalValues, env: Environment): Settings {
     limit: flags.limit ?? PAGE_SIZE_DEFAULT,
     streamLimit: streamLimit(flags, env),
     cursor: flags.cursor,
+    idempotencyKey: flags.idempotencyKey,
     withInput: !flags.noInput && !isOn(env['CREDCTL_NO_INPUT']),
     withColor: !flags.noColor,
     isDebug: flags.debug || isOn(env['CREDCTL_DEBUG']),

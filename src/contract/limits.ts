@@ -6,5 +6,11 @@
 /** One request names at most this many values in one dimension. */
 export const SELECTOR_VALUES_MAX = 10_000
 
+/** A key under which a mutation may be sent again: printable ASCII without blanks, this many at most. */
+export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 128
+
+export const isIdempotencyKey = (text: string): boolean =>
+  text.length <= IDEMPOTENCY_KEY_CHARACTERS_MAX && /^[\x21-\x7e]+$/.test(text)
+
 /** One request issues at most this many tokens. */
 export const COUNT_MAX = 10_000

@@ -1,7 +1,8 @@
 import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi'
 import { z } from 'zod'
 import { adminApi } from '#contract/admin-api.ts'
-import type { AnyRoute } from '#contract/route.ts'
+import { IDEMPOTENCY_KEY_CHARACTERS_MAX } from '#contract/limits.ts'
+import { type AnyRoute, mutates } from '#contract/route.ts'
 import { type ProblemCode, problems, rowOf } from '#kernel/problem.ts'
 
 const ProblemSchema = z
@@ -17,6 +18,18 @@ const ProblemSchema = z
     requestId: z.string(),
   })
   .meta({ id: 'Problem', description: 'RFC 9457, with what to do next and the request id' })
+
+const IdempotencyHeader = z.object({
+  'Idempotency-Key': z
+    .string()
+    .regex(/^[\x21-\x7e]+$/)
+    .max(IDEMPOTENCY_KEY_CHARACTERS_MAX)
+    .optional()
+    .meta({
+      description:
+        'The same request sent again under the same key within 24 hours is done once and answered alike; another request is refused as `idempotency-conflict`.',
+    }),
+})
 
 /** Every route may be refused so, whatever it does. */
 const COMMON_REFUSALS = [
@@ -69,7 +82,11 @@ function operationOf(operation: string, route: AnyRoute): object {
     summary: route.summary,
     description: `Needs scope \`${route.scope}\`.`,
     tags: [noun],
-    requestParams: { path: route.params, query: route.query },
+    requestParams: {
+      path: route.params,
+      query: route.query,
+      ...(mutates(route) ? { header: IdempotencyHeader } : {}),
+    },
     ...(hasBody
       ? { requestBody: { required: true, content: { 'application/json': { schema: route.body } } } }
       : {}),

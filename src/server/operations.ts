@@ -109,12 +109,12 @@ const credentialOperations = (
   async issueTokens(input, call) {
     const issued = await issueTokens(deps, call, input)
     return {
-      items: issued.map(({ token, credential, ttlSeconds, clampedFromSeconds }) => ({
+      items: issued.map(({ token, ttlSeconds, clampedFromSeconds, ...view }) => ({
         token,
         tokenType: 'Bearer' as const,
         expiresIn: ttlSeconds,
         ...(clampedFromSeconds === undefined ? {} : { clampedFrom: clampedFromSeconds }),
-        credential: credentialToWire({ credential, state: 'active' }),
+        credential: credentialToWire(view),
       })),
     }
   },

@@ -2,7 +2,7 @@ import { onTestFinished } from 'vitest'
 import { initAuthority } from '#app/authority.ts'
 import type { Caller, Deps } from '#app/deps.ts'
 import { embeddedTransport } from '#boot/authority.ts'
-import { connect } from '#client/connect.ts'
+import { connect, type ConnectOptions } from '#client/connect.ts'
 import { type Admin, adminApi } from '#contract/admin-api.ts'
 import type { WireCall } from '#contract/transport.ts'
 import { defaultPolicy, type Policy } from '#domain/policy/policy.ts'
@@ -81,7 +81,7 @@ export interface TestWorld {
   /** The admin API as the local administrator has it: client, JSON, dispatch, use cases. */
   readonly admin: Admin
   /** The admin API as somebody else has it. */
-  readonly as: (caller: Caller) => Admin
+  readonly as: (caller: Caller, options?: ConnectOptions) => Admin
   /** A direct call, past the client: what dispatch itself answers. */
   readonly call: (
     operation: string,
@@ -132,8 +132,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<TestWorld
   if (options.bare === undefined) {
     await initAuthority(deps, { caller: LOCAL, requestId: newRequestId() }, ISSUER, 'memory')
   }
-  const as = (caller: Caller): Admin =>
-    connect(adminApi, embeddedTransport(dispatch, caller), newRequestId)
+  const as: TestWorld['as'] = (caller, connecting) =>
+    connect(adminApi, embeddedTransport(dispatch, caller), newRequestId, connecting)
   return {
     issuer: ISSUER,
     clock,

@@ -36,7 +36,7 @@ export const topics = {
   'exit-codes': {
     summary: 'Exit statuses',
     paragraphs: [
-      'A script can tell from the status alone what to do next. A closed stdout, as in `credctl token list | head`, is no error. `credctl token exec` passes on the status of its child.',
+      'A script can tell from the status alone what to do next. After 75 nobody knows whether a change was made: run it again under the same --idempotency-key, within 24 hours, and it is made once. A closed stdout, as in `credctl token list | head`, is no error. `credctl token exec` passes on the status of its child.',
     ],
     terms: Object.entries(exitStatuses),
   },

@@ -78,7 +78,6 @@ export const Decision = lazy(() =>
     .meta({ id: 'Decision' }),
 )
 
-
 export const credentialApi = {
   issueTokens: route({
     method: 'POST',

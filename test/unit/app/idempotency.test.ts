@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { REPLY_SECONDS_MAX } from '#app/idempotency.ts'
+import { purgeStep } from '#app/purge.ts'
 import { createWorld, LOCAL, remote, type TestWorld } from '../world.ts'
 
 async function withClient(): Promise<TestWorld> {
@@ -87,5 +89,86 @@ describe('a mutation sent again under its key', () => {
     expect(await send()).toMatchObject({ ok: false, problem: { code: 'client-unknown' } })
     await world.admin.createClient({ id: 'b', scopes: ['read'] })
     expect((await send()).ok).toBe(true)
+  })
+
+  it('says of what it gives again what has become of it', async () => {
+    const world = await withClient()
+    const send = () =>
+      world.call('issueTokens', {
+        body: { clientId: 'a', count: 3, ttlSeconds: 60 },
+        idempotencyKey: 'k1',
+      })
+    const states = async () => {
+      const answer = await send()
+      if (!answer.ok) throw new Error(answer.problem.detail)
+      const { items } = answer.value as Awaited<ReturnType<TestWorld['admin']['issueTokens']>>
+      return items.map(({ credential, expiresIn }) => [credential.state, expiresIn])
+    }
+    expect(await states()).toEqual(Array.from({ length: 3 }, () => ['active', 60]))
+    const { items } = await world.admin.listCredentials({})
+    const [revoked = ''] = items.map(({ id }) => id)
+    const { revocation } = await world.admin.revoke({
+      selector: { tokens: [revoked] },
+      reason: 'superseded',
+    })
+    expect(await states()).toEqual([
+      ['active', 60],
+      ['active', 60],
+      ['revoked', 60],
+    ])
+    expect((await send()) as object).toMatchObject({
+      value: { items: [{}, {}, { credential: { revocationId: revocation?.id } }] },
+    })
+    world.clock.advance(60_000)
+    expect(await states()).toEqual([
+      ['expired', 0],
+      ['expired', 0],
+      ['revoked', 0],
+    ])
+  })
+
+  it('is recalled before it is prepared: a suspension that has ended is answered too', async () => {
+    const world = await withClient()
+    await world.admin.issueTokens({ clientId: 'a' })
+    const send = () =>
+      world.call('revoke', {
+        body: {
+          selector: { clients: ['a'] },
+          reason: 'testing',
+          expiresAt: '2026-11-23T19:09:00.000Z',
+        },
+        idempotencyKey: 'k1',
+      })
+    const first = await send()
+    expect(first.ok).toBe(true)
+    world.clock.advance(120_000)
+    expect(await send()).toEqual(first)
+  })
+
+  it('may be numbered behind its key, which has at most 128 characters', async () => {
+    const world = await withClient()
+    const send = (idempotencyKey: string) =>
+      world.call('issueTokens', { body: { clientId: 'a' }, idempotencyKey })
+    const longest = 'k'.repeat(128)
+    for (const key of [longest, `${longest}#2`, '#', '~', 'k#1']) {
+      expect(await send(key), key).toMatchObject({ ok: true })
+    }
+    for (const key of ['', '#2', `${longest}k`, `${longest}k#2`, 'a b', 'a\u007f', 'ä']) {
+      expect(await send(key), key).toMatchObject({ problem: { code: 'request-invalid' } })
+    }
+  })
+
+  it('is another one after 24 hours, when the answer is forgotten', async () => {
+    const world = await withClient()
+    const send = () => world.call('issueTokens', { body: { clientId: 'a' }, idempotencyKey: 'k1' })
+    await send()
+    world.clock.advance(REPLY_SECONDS_MAX * 1000)
+    await purgeStep(world.deps)
+    await send()
+    expect((await traces(world)).credentials).toBe(1)
+    world.clock.advance(1)
+    await purgeStep(world.deps)
+    await send()
+    expect((await traces(world)).credentials).toBe(2)
   })
 })

@@ -3,6 +3,7 @@ import { systemFiles } from '#boot/files.ts'
 import type { CommandTable } from '#cli/command.ts'
 import { commandTable } from '#cli/commands/index.ts'
 import {
+  type Connecting,
   type Context,
   type Contexts,
   type Environment,
@@ -42,6 +43,8 @@ export interface Scene {
   readonly stdin?: string
   readonly answers?: readonly Answer[]
   readonly admin?: Partial<Admin>
+  /** Makes the admin API of this run, where it depends on how it is connected to. */
+  readonly connect?: (options: Connecting) => Partial<Admin>
   readonly local?: Partial<Local>
   /** Texts by path. */
   readonly files?: Readonly<Record<string, string>>
@@ -168,9 +171,11 @@ function worldOf(
         return scene.childStatus ?? 0
       },
     },
-    async connect(target) {
+    async connect(target, options) {
       targets.push(target)
-      return (scene.admin ?? refuse('authority-missing', 'no authority in this test')) as Admin
+      return (scene.connect?.(options) ??
+        scene.admin ??
+        refuse('authority-missing', 'no authority in this test')) as Admin
     },
     async local(target) {
       targets.push(target)

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { createWorld, type TestWorld, type WorldOptions } from '../world.ts'
+import { createWorld, LOCAL, type TestWorld, type WorldOptions } from '../world.ts'
 import { type Ran, runCli, type Scene } from './harness.ts'
 
 /** The real command line before the real authority, both at the same standing time. */
@@ -21,7 +21,12 @@ export interface WorldRow extends Scene {
 export async function cliWorld(options: WorldOptions = {}): Promise<CliWorld> {
   const world = await createWorld(options)
   const run: CliWorld['run'] = (argv, scene = {}) =>
-    runCli({ argv, admin: world.admin, now: world.clock.now(), ...scene })
+    runCli({
+      argv,
+      connect: (connecting) => scene.admin ?? world.as(LOCAL, connecting),
+      now: world.clock.now(),
+      ...scene,
+    })
   return {
     world,
     run,

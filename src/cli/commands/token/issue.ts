@@ -170,6 +170,7 @@ async function* issuing(kit: Kit, input: Input): AsyncGenerator<readonly IssuedT
       const count = Math.min(COUNT_MAX, input.count - done)
       const { items } = await issueTokens({ ...request, count })
       if (done === 0) warnClamped(kit, items)
+      warnDead(kit, items)
       yield items
     }
   } finally {
@@ -185,6 +186,18 @@ function warnClamped(kit: Kit, [first]: readonly IssuedToken[]): void {
   const { clampedFrom, expiresIn, credential } = first
   kit.warn(
     `lifetime shortened from ${formatDuration(clampedFrom)} to ${formatDuration(expiresIn)}: policy allows client ${credential.clientId} no more`,
+  )
+}
+
+/** Under an idempotency key an earlier answer is given again, and much may have happened since. */
+function warnDead(kit: Kit, items: readonly IssuedToken[]): void {
+  const dead = items.filter(({ credential }) => credential.state !== 'active')
+  const [first] = dead
+  if (first === undefined) return
+  const { id, state } = first.credential
+  const more = dead.length === 1 ? '' : `, and ${dead.length - 1} more likewise`
+  kit.warn(
+    `issued before under this idempotency key, and no longer active: ${id} is ${state}${more}`,
   )
 }
 
