@@ -22,7 +22,7 @@ it('the README’s blocks work in their order on a new machine, and end as it sa
     expect(ran.status, `${script}\n${ran.err}`).toBe(0)
     mustBeDiscreet(ran, [])
     if (!script.includes('credctl revoke')) continue
-    // oxlint-disable-next-line vitest/no-conditional-expect -- "from here on", says the README
+    // From here on, says the README.
     expect(await home.shell('credctl token verify - < token.txt')).toMatchObject({
       status: 1,
       out: expect.stringMatching(/revoked[^]*testing[^]*ask #security/),

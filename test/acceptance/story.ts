@@ -47,7 +47,7 @@ interface Stage {
   readonly env: Map<string, string>
 }
 
-export async function tell(story: Story): Promise<void> {
+export async function play(story: Story): Promise<void> {
   const stage = story.lines.some(({ text }) => text.startsWith('clock '))
     ? await worldStage()
     : processStage(await makeHome())
