@@ -11,12 +11,16 @@ export interface HttpTarget {
   /** Never in argv, never in an error: only in the header. */
   readonly token?: string
   readonly caCertFile?: string
+  /** How long one answer may take from beginning to end, however it trickles; two minutes unless told. */
+  readonly answerMsMax?: number
   readonly userAgent: string
 }
 
 const CONNECT_MS_MAX = 10_000
 /** A revocation of a million tokens takes seconds; nothing honest takes minutes. */
 const ANSWER_MS_MAX = 120_000
+/** The largest page of a list, 10,000 credentials with all that they may carry, is less than this. */
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024
 
 /** Carries calls over HTTP with undici, which is loaded only when the first call is made. */
 export function httpTransport(target: HttpTarget): Transport {
@@ -34,9 +38,15 @@ async function createDispatcher({ socketPath, caCertFile, url }: HttpTarget): Pr
     ...(socketPath === undefined ? {} : { socketPath }),
     ...(caCertFile === undefined ? {} : { ca: readCertificate(caCertFile) }),
   }
-  const limits = { headersTimeout: ANSWER_MS_MAX, bodyTimeout: ANSWER_MS_MAX, connect }
+  const limits = {
+    headersTimeout: ANSWER_MS_MAX,
+    bodyTimeout: ANSWER_MS_MAX,
+    maxResponseSize: ANSWER_BYTES_MAX,
+    connect,
+  }
   if (socketPath !== undefined || url.startsWith('http:')) return new Agent(limits)
-  return new EnvHttpProxyAgent(limits)
+  // Behind a proxy the connection to the authority is not `connect`'s, and trusts what it is told here.
+  return new EnvHttpProxyAgent({ ...limits, requestTls: connect })
 }
 
 function readCertificate(file: string): string {
@@ -69,6 +79,7 @@ async function send(
     const response = await request(url, {
       dispatcher,
       method: route.method,
+      signal: AbortSignal.timeout(target.answerMsMax ?? ANSWER_MS_MAX),
       headers: {
         accept: 'application/json, application/problem+json',
         'user-agent': target.userAgent,
@@ -116,8 +127,15 @@ function shown({ socketPath, url }: HttpTarget): string {
 
 /** The system's word for what went wrong; the message itself may quote what we sent. */
 function reasonOf(failure: unknown): string {
-  const { code, cause } = failure as { code?: unknown; cause?: { code?: unknown } }
-  const name = typeof code === 'string' ? code : cause?.code
+  const {
+    code,
+    cause,
+    name: kind,
+  } = failure as Error & {
+    readonly code?: unknown
+    readonly cause?: { readonly code?: unknown }
+  }
+  const name = typeof code === 'string' ? code : (cause?.code ?? kind)
   return typeof name === 'string' ? (REASONS[name] ?? name) : 'the connection failed'
 }
 
@@ -131,6 +149,10 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
   UND_ERR_HEADERS_TIMEOUT: 'it took too long to answer',
   UND_ERR_BODY_TIMEOUT: 'it took too long to answer',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: 'it answered with more than any answer holds',
+  TimeoutError: 'it took too long to answer',
+  Error: 'the connection failed',
+  TypeError: 'the connection failed',
   UND_ERR_SOCKET: 'the connection was cut',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed; give its CA with --ca-cert',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate chain is self-signed; give the CA with --ca-cert',

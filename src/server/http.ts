@@ -12,6 +12,9 @@ const PARAM_CHARACTERS_MAX = 512
 /** A request that is not whole after this is given up, so that slow senders hold no sockets. */
 const REQUEST_MS_MAX = 30_000
 const KEEP_ALIVE_MS = 72_000
+/** A connection on which nothing moves for longer than any answer takes is held by nobody honest. */
+const SILENCE_MS_MAX = 150_000
+const HANDSHAKE_MS_MAX = 10_000
 /** How long others may keep the public keys; a rotation publishes a key no later than its use. */
 const JWKS_SECONDS_MAX = 300
 
@@ -43,10 +46,12 @@ export function createHttp(options: HttpOptions): FastifyInstance {
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_MS_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionTimeout: SILENCE_MS_MAX,
     forceCloseConnections: 'idle',
     trustProxy: options.trustProxy,
     routerOptions: { maxParamLength: PARAM_CHARACTERS_MAX },
-    https: options.tls ?? null,
+    https:
+      options.tls === undefined ? null : { ...options.tls, handshakeTimeout: HANDSHAKE_MS_MAX },
     return503OnClosing: false,
     genReqId: (request) => acceptedRequestId(request.headers['x-request-id'], options.newRequestId),
     // What the router itself cannot read, such as `%zz` in a path, comes past the error handler.
