@@ -156,7 +156,7 @@ export const zoo: readonly Animal[] = [
     bug: { rules: { intervalAt: (anchor, now) => driftless(anchor, now) } },
     breaks: ['clock', 'I3'],
     seeds: 20,
-    where: { minutes: 300, ttlSeconds: 3600, verifiers: 16 },
+    where: { minutes: 150, ttlSeconds: 3600, verifiers: 16 },
   },
   {
     name: 'drift reckoned with on one side only',
@@ -170,7 +170,7 @@ export const zoo: readonly Animal[] = [
     },
     breaks: ['clock', 'I3'],
     seeds: 20,
-    where: { minutes: 300, ttlSeconds: 3600, verifiers: 16 },
+    where: { minutes: 150, ttlSeconds: 3600, verifiers: 16 },
   },
   {
     name: 'an authority’s clock believed never to jump',
