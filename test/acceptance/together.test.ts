@@ -177,12 +177,19 @@ describe('backup and restore', () => {
     const home = await makeAuthority('read', 'write')
     await home.json(['token', 'issue', '--client', 'bot', '--count', '500'])
     const copies = ['one.db', 'two.db', 'three.db'].map((name) => home.path(name))
-    const write = (index: number): Promise<Json> =>
-      index % 4 === 0
-        ? home.json(['revoke', '--client', 'bot', '--reason', 'testing', '--yes'])
-        : home.json(['token', 'issue', '--client', 'bot', '--count', '20'])
+    // A server keeps the log open, so that much of what is there is not in the file itself.
+    await home.serve()
+    const told: string[] = []
+    const write = async (index: number): Promise<void> => {
+      const revoke = ['revoke', '--client', 'bot', '--reason', 'testing', '--yes']
+      const issue = ['token', 'issue', '--client', 'bot', '--count', '20']
+      const { revocation, items } = await home.json(index % 4 === 0 ? revoke : issue)
+      told.push(revocation?.id ?? items[0].credential.id)
+    }
+    const toldBefore = new Map<string, readonly string[]>()
     const backUp = async (): Promise<void> => {
       for (const copy of copies) {
+        toldBefore.set(copy, [...told])
         await home.json(['backup', copy])
         expect(statSync(copy).mode & 0o777).toBe(0o600)
       }
@@ -195,7 +202,13 @@ describe('backup and restore', () => {
         expect(found[list]).toEqual(whole[list].slice(0, found[list].length))
       }
       expect(found.credentials.length % 20).toBe(0)
+      // What somebody was told before the backup began is in it.
+      const known = toldBefore.get(copy) ?? []
+      expect([...found.credentials, ...found.revocations]).toEqual(
+        expect.arrayContaining([...known]),
+      )
     }
+    expect(toldBefore.get(home.path('three.db'))).not.toEqual([])
     expect(await home.run(['backup', copies[0] ?? '', '-o', 'json'])).toMatchObject({ status: 2 })
   })
 
