@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { examine, type Examined } from './examine.ts'
 import { type Fault, fault } from './faults.ts'
-import { type Home, makeAuthority, type Ran } from './harness.ts'
+import { type Home, makeAuthority, makeHome, type Ran } from './harness.ts'
 import { inTurns } from './pool.ts'
 
 /** A copy of the authority as it lies there, for one more death. */
@@ -81,6 +81,28 @@ describe('killed before every statement, and after every commit', () => {
       )
     }
   })
+})
+
+it('`init` is killed before every statement, and is run again', async () => {
+  const home = await makeHome()
+  const report = home.path('points')
+  const init = (name: string): string[] => ['init', '--data-dir', home.path(name), '-o', 'json']
+  await home.run(init('whole'), { preload: fault({ report }) })
+  const points: string[] = JSON.parse(await home.read('points'))
+  const isDone = await inTurns(points.keys(), async (index) => {
+    const name = `killed-${index}`
+    const preload = fault({ kill: index + 1 })
+    expect(await home.run(init(name), { preload })).toMatchObject({ status: 137, out: '' })
+    const { status, err } = await home.run(init(name))
+    const isExisting = status === 8 && JSON.parse(err).code === 'authority-exists'
+    expect(status === 0 || isExisting, err).toBe(true)
+    await home.json(['client', 'create', 'bot', '--scope', 'read', '--data-dir', home.path(name)])
+    await examine(database(home.path(name)))
+    return isExisting
+  })
+  // It is made by the last of its commits, and not by any before.
+  const last = points.lastIndexOf('after COMMIT')
+  expect(isDone.map((done, index) => done === last <= index)).not.toContain(false)
 })
 
 const idsIn = (text: string): string[] => text.match(/\b(?:cred|rev|key)_\w{20,}/g) ?? []
