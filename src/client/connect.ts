@@ -44,9 +44,15 @@ export function connect<A extends Api>(
 }
 
 async function sendOnce(transport: Transport, call: WireCall): Promise<unknown> {
-  const answer = await transport(call)
+  const answer = await transport(call).catch((thrown: unknown) => named(thrown, call.requestId))
   if (answer.ok) return answer.value
   throw revive(answer.problem)
+}
+
+/** Also a call that never arrived has its id, under which the other end may yet have seen it. */
+function named(thrown: unknown, requestId: string): never {
+  if (thrown instanceof Problem) thrown.requestId ??= requestId
+  throw thrown
 }
 
 /** Path parameters go into the path, the rest into the query of a GET or DELETE, else the body. */
