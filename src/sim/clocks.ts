@@ -39,6 +39,3 @@ export function clocksOf(
     },
   }
 }
-
-/** The clocks of a node where nothing is wrong. */
-export const exact: ClockFault = { offsetMicros: 0, driftPpm: 0, steps: [] }

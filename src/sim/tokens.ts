@@ -109,8 +109,6 @@ export async function forgedToken(
   }
 }
 
-export const forgeryCount = forgeries.length
-
 const keyOf = (
   { store }: SimAuthority['deps'],
   purpose: KeyPurpose,

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { runSimulation } from '#boot/sim.ts'
@@ -9,8 +10,9 @@ import { root } from '../tidy/planted.ts'
 import { small } from './requests.ts'
 
 const run = promisify(execFile)
+const script = fileURLToPath(new URL('./replay.ts', import.meta.url))
 const inProcess = async (node: string, request: SimulationRequest): Promise<SimulationReport> => {
-  const argv = [join(root, 'test/sim/replay.ts'), JSON.stringify(request)]
+  const argv = [script, JSON.stringify(request)]
   const { stdout } = await run(node, argv, { cwd: root, maxBuffer: 64 * 1024 * 1024 })
   return JSON.parse(stdout) as SimulationReport
 }

@@ -4,6 +4,7 @@ import { HEAD_CHARACTERS_MAX } from '#domain/feed/head.ts'
 import type { Invariant } from '#sim/checks.ts'
 import type { PlantedBug } from '#sim/planted-bug.ts'
 import { soundRules } from '#verifier/rules.ts'
+import { forgetKey } from './requests.ts'
 
 /** A bug that somebody could make, and how soon the simulator must find it. */
 export interface Animal {
@@ -275,9 +276,7 @@ export const zoo: readonly Animal[] = [
   },
   {
     name: 'a request done again when it is sent again',
-    bug: {
-      call: ({ idempotencyKey: _, ...call }) => call,
-    },
+    bug: { call: forgetKey },
     breaks: ['I10'],
     seeds: 5,
   },

@@ -5,6 +5,7 @@ import {
   type SimulationReport,
   type SimulationRequest,
 } from '#contract/simulation.ts'
+import { forgetKey } from '../../../../sim/requests.ts'
 import { check, runCli } from '../../harness.ts'
 
 const report: SimulationReport = {
@@ -184,9 +185,7 @@ describe('simulate run', () => {
   })
 
   it('names every fact of its own report in a replay', async () => {
-    const bug = {
-      call: <T extends { idempotencyKey?: string }>({ idempotencyKey: _, ...call }: T) => call as T,
-    }
+    const bug = { call: forgetKey }
     const request: SimulationRequest = {
       scenario: 'clock-skew',
       seed: 1,
