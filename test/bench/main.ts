@@ -10,10 +10,11 @@ import { parseArgs } from 'node:util'
 import type { Row } from './harness.ts'
 import { lists } from './lists.ts'
 import { revoking } from './revoking.ts'
+import { simulating } from './simulating.ts'
 import { start } from './start.ts'
 import { verifying } from './verifying.ts'
 
-const suites = [start, verifying, revoking, lists]
+const suites = [start, verifying, revoking, lists, simulating]
 
 const { values } = parseArgs({
   options: {
