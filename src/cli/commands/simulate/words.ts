@@ -42,7 +42,7 @@ function verdictLines(report: SimulationReport): string[] {
 function measureLine({ boundMs, naive }: SimulationReport): string {
   const leeway =
     naive.leewayMs === boundMs ? '' : ` The naive check has a leeway of ${span(naive.leewayMs)}.`
-  return `(False accept: later than expiry + ${span(boundMs)}, in the authority’s time. False refusal: refused while valid.${leeway})`
+  return `(Late: accepted later than expiry + ${span(boundMs)}. Refused: refused while valid. Both in the authority’s time.${leeway})`
 }
 
 /** What happened before an invariant broke, and how to see it again. */
@@ -55,15 +55,16 @@ export const violationLines = (violations: readonly Violation[]): readonly strin
 
 export const rowOf = (verifier: SimulatedVerifier): VerifierRow => ({
   name: verifier.name,
-  offset: offsetText(verifier.offsetMs),
+  clock: clockText(verifier.offsetMs),
   decisions: verifier.decisions,
   ours: { falseAccepts: verifier.falseAccepts, falseRefusals: verifier.falseRefusals },
   naive: verifier.naive,
 })
 
-function offsetText(offsetMs: number): string {
+function clockText(offsetMs: number): string {
   if (offsetMs === 0) return 'right'
-  return `${span(Math.abs(offsetMs))} ${offsetMs < 0 ? 'behind' : 'ahead'}`
+  const tenths = Math.round(Math.abs(offsetMs) / 100) * 100
+  return `${span(tenths)} ${offsetMs < 0 ? 'behind' : 'ahead'}`
 }
 
 /** `1.733s` below ten seconds, whole seconds above, rounded up. */
