@@ -76,12 +76,21 @@ export function createHttp(options: HttpOptions): FastifyInstance {
 
 /**
  * What is answered while the server stops is the last on its connection (RFC 9112 §9.6): kept alive, it
- * would keep the process for as long as its client cares to.
+ * would keep the process for as long as its client cares to. A connection on which nothing was asked
+ * yet is cut; until Node 26, closing a server waits for those too.
  */
 function endConnectionsWhenStopping(app: FastifyInstance): void {
+  const silent = new Map<unknown, { destroy(): void }>()
   let isStopping = false
+  app.server.on('connection', (socket) => {
+    const name = nameOf(socket)
+    silent.set(name, socket)
+    socket.once('close', () => silent.delete(name))
+  })
+  app.server.on('request', ({ socket }) => silent.delete(nameOf(socket)))
   app.addHook('preClose', (done) => {
     isStopping = true
+    for (const socket of silent.values()) socket.destroy()
     done()
   })
   app.addHook('onSend', (_, reply, payload, done) => {
@@ -89,6 +98,10 @@ function endConnectionsWhenStopping(app: FastifyInstance): void {
     done(null, payload)
   })
 }
+
+/** The same for a connection and for the TLS within it; a Unix socket has no port, and no TLS. */
+const nameOf = (socket: FastifyRequest['socket']): unknown =>
+  socket.remotePort === undefined ? socket : `${socket.remoteAddress} ${socket.remotePort}`
 
 const headersOf = (requestId: string): Record<string, string> => ({
   'x-request-id': requestId,

@@ -63,14 +63,17 @@ describe('killed before every statement, and after every commit', () => {
     const points: string[] = JSON.parse(await home.read('points'))
     const last = pointsBeforeDone(points)
     expect(points[last], 'the commit of the deed').toBe('after COMMIT')
-    // What follows is the sweeping after the answer, the same for all; the first row dies there too.
-    const deaths = points.slice(0, argv[0] === 'token' ? points.length : last + 3)
-    const outcomes = await inTurns(deaths.keys(), async (index) => {
+    // Opening, and the sweeping after the answer, are the same for all: one of them dies there too.
+    const isFirst = argv[0] === 'token'
+    const begun = isFirst ? 0 : points.indexOf('BEGIN IMMEDIATE')
+    const deaths = points.slice(begun, isFirst ? points.length : last + 3)
+    const outcomes = await inTurns(deaths.keys(), async (death) => {
+      const index = begun + death
       const directory = copy(home, `killed-${index}`)
       const { status, out } = await attempt(directory, { kill: index + 1 })
-      return { status, out, found: await examine(database(directory)) }
+      return { index, status, out, found: await examine(database(directory)) }
     })
-    for (const [index, { status, out, found }] of outcomes.entries()) {
+    for (const { index, status, out, found } of outcomes) {
       const at = `point ${index + 1}: ${points[index]}`
       expect(status, at).toBe(128 + 9)
       expect(sizes(found), at).toEqual(index < last ? before : after)

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { urlApi } from './api.ts'
 import { selfSigned } from './certificate.ts'
@@ -176,6 +179,19 @@ describe('TLS', () => {
     expect(problem(wary).detail).toMatch(/--ca-cert/)
     const missing = await away.run([...argv, '--ca-cert', away.path('none.pem')], { env })
     expect(missing).toMatchObject({ status: 2, out: '' })
+  })
+
+  it('ends when it is told to, whoever is connected and says nothing', async () => {
+    const { server, cert } = await tlsStage()
+    const port = Number(new URL(server.url).port)
+    const bare = connect({ host: '127.0.0.1', port })
+    const silent = connectTls({ host: '127.0.0.1', port, ca: cert })
+    const asked = connectTls({ host: '127.0.0.1', port, ca: cert })
+    await Promise.all([once(bare, 'connect'), once(silent, 'secureConnect')])
+    asked.write('GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    await once(asked, 'data')
+    for (const socket of [bare, silent, asked]) socket.on('error', () => undefined)
+    expect(await server.stop()).toMatchObject({ status: 0, err: '' })
   })
 
   it.for<[string, readonly string[], number]>([

@@ -8,8 +8,8 @@ import { type Home, makeAuthority, type Ran, type RunOptions, type Running } fro
 import { chance, inTurns } from './pool.ts'
 
 /** Deaths of servers under load, and of commands that work on the database side by side. */
-const SERVER_DEATHS = 60
-const COMMAND_DEATHS = 150
+const SERVER_DEATHS = 50
+const COMMAND_DEATHS = 160
 /** Callers of a server at a time, and the most answers after which it dies. */
 const CALLERS = 4
 const ANSWERS_MAX = 24
