@@ -5,22 +5,24 @@ import {
   existsSync,
   fsyncSync,
   openSync,
+  realpathSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
-import type { Caller } from '#app/deps.ts'
-import { type Reopened, reopen } from '#app/restore.ts'
+import { dirname, resolve } from 'node:path'
 import { showAuthority } from '#app/authority.ts'
-import { epochOf } from '#domain/feed/position.ts'
+import type { Caller } from '#app/deps.ts'
+import { auditEntry } from '#app/record.ts'
+import { type Reopened, reopen } from '#app/restore.ts'
+import { epochOf, type Position } from '#domain/feed/position.ts'
 import { newId } from '#kernel/identifier.ts'
 import { formatInstant } from '#kernel/instant.ts'
-import { refuse } from '#kernel/problem.ts'
-import { assertWhole, backupSqlite, retireSqlite } from '#store/sqlite/backup.ts'
+import { Problem, refuse } from '#kernel/problem.ts'
+import { assertWhole, backupSqlite, feedPosition, replaceSqlite } from '#store/sqlite/backup.ts'
 import { openSqliteStore } from '#store/sqlite/open.ts'
-import { auditEntry } from '#app/record.ts'
-import { depsOf, makeFolder, openAuthority, refuseMissing } from './authority.ts'
+import { depsOf, makeFolder, openAuthority } from './authority.ts'
 import { readKeyEncryptionKey } from './key-encryption-key.ts'
 import { takeLock } from './lock.ts'
 import { authorityFiles, type AuthorityFiles, type Environment } from './paths.ts'
@@ -32,36 +34,42 @@ export interface BackedUp {
   readonly file: string
   readonly bytes: number
   readonly issuer: string
+  /** How far the feed had come in the copy. */
   readonly position: number
 }
 
-/** Copies the database of a running authority into a new file that only its owner can read. */
+/**
+ * Copies the database of a running authority into a new file that only its owner can read, and records
+ * that. What fails leaves no file. Refusals: those of opening the authority, `request-invalid`.
+ */
 export async function backUp(
   directory: string,
   file: string,
   env: Environment,
   { caller, onProgress }: { caller: Caller; onProgress: (done: number, total: number) => void },
 ): Promise<BackedUp> {
-  const files = authorityFiles(directory)
-  if (!existsSync(files.database)) refuseMissing(directory)
-  makeEmpty(file)
-  try {
-    await backupSqlite(files.database, file, onProgress)
-    assertWhole(file)
-  } catch (failure) {
-    rmSync(file, { force: true })
-    throw failure
-  }
-  sync(file)
   const authority = openAuthority(directory, env, () => undefined)
-  const { deps } = authority
+  const { deps, files } = authority
   try {
-    const { issuer, position } = await showAuthority(deps)
-    const requestId = newId('req', systemClock.now(), systemEntropy)
-    const deed = { action: 'authority.backup', target: `authority:${issuer}` }
-    const entry = auditEntry(deps, { caller, requestId }, deed, 'ok', { detail: { file } })
-    await deps.store.write((tx) => tx.appendAudit(entry))
-    return { file, bytes: statSync(file).size, issuer, position }
+    const { issuer } = await showAuthority(deps)
+    makeEmpty(file)
+    try {
+      // A name that begins like a URI is a name nevertheless.
+      const path = resolve(file)
+      await backupSqlite(files.database, path, onProgress)
+      assertWhole(path, file)
+      const position = feedPosition(path, 0) ?? 0
+      sync(path)
+      sync(dirname(path))
+      const requestId = newId('req', systemClock.now(), systemEntropy)
+      const deed = { action: 'authority.backup', target: `authority:${issuer}` }
+      const entry = auditEntry(deps, { caller, requestId }, deed, 'ok', { detail: { file } })
+      await deps.store.write((tx) => tx.appendAudit(entry))
+      return { file, bytes: statSync(file).size, issuer, position }
+    } catch (failure) {
+      removeDatabase(file)
+      throw failure
+    }
   } finally {
     await authority.close()
   }
@@ -75,8 +83,10 @@ export interface Restored extends Reopened {
 
 /**
  * Puts a backup in the place of the database, under a new epoch. The backup is checked and reopened
- * beside the old database first; only then, and while nobody can write, do the two change places.
- * Refusals: `authority-serving`, `store-corrupt`, `store-foreign`, `store-newer`, `key-locked`.
+ * beside the old database first, and only then takes its place, while nobody can write.
+ *
+ * Refusals: `authority-serving`, `request-invalid`, `store-corrupt`, `store-foreign`, `store-newer`,
+ * `authority-missing` (an empty file), `key-locked`, `store-busy`, `store-full`.
  */
 export async function restore(
   directory: string,
@@ -85,37 +95,59 @@ export async function restore(
   caller: Caller,
 ): Promise<Restored> {
   const files = authorityFiles(directory)
-  if (!existsSync(file)) {
-    refuse('request-invalid', `there is no file ${file}`, { next: 'name the backup to restore' })
-  }
-  makeFolder(directory)
+  refuseItself(file, files)
   readKeyEncryptionKey(files.keyEncryptionKey, env)
+  const wasThere = existsSync(directory)
+  makeFolder(directory)
+  try {
+    return await restoreLocked(file, files, env, caller)
+  } catch (failure) {
+    if (!wasThere) removeFolder(files)
+    throw failure
+  }
+}
+
+async function restoreLocked(
+  file: string,
+  files: AuthorityFiles,
+  env: Environment,
+  caller: Caller,
+): Promise<Restored> {
+  const { database, directory } = files
   const release = takeLock(files.lock)
-  const copy = `${files.database}.restoring`
+  const copy = `${database}.restoring`
+  const aside = `${database}.replacing`
   try {
     removeDatabase(copy)
-    copyFileSync(file, copy)
-    chmodSync(copy, 0o600)
-    assertWhole(copy)
-    const epochAbove = await epochReached(files.database)
-    const reopened = await reopenCopy(copy, files, env, { caller, epochAbove })
+    removeDatabase(aside)
+    takeIn(file, copy)
+    assertWhole(copy, file)
+    const epochAbove = epochReached(database)
+    const reopened = await reopenCopy({ copy, file }, files, env, { caller, epochAbove })
     sync(copy)
-    const replaced = swap(copy, files)
+    const replaced = await replace(files, copy, aside)
     return { ...reopened, dataDir: directory, ...(replaced === undefined ? {} : { replaced }) }
   } finally {
     removeDatabase(copy)
+    removeDatabase(aside)
     release()
   }
 }
 
 async function reopenCopy(
-  path: string,
+  { copy, file }: { readonly copy: string; readonly file: string },
   files: AuthorityFiles,
   env: Environment,
   { caller, epochAbove }: { caller: Caller; epochAbove: number },
 ): Promise<Reopened> {
-  const store = openSqliteStore({ path, mode: 'open', busyTimeoutMs: 0 })
+  const store = openSqliteStore({ path: copy, mode: 'open', shownAs: file, busyTimeoutMs: 0 })
   try {
+    if ((await store.read((tx) => tx.authority())) === undefined) {
+      refuse('store-foreign', `${file} holds no authority`, {
+        next: 'name a file that `credctl backup` made',
+        facts: { file },
+      })
+    }
     const requestId = newId('req', systemClock.now(), systemEntropy)
     return await reopen(depsOf(store, files, env), { caller, requestId }, epochAbove)
   } finally {
@@ -124,50 +156,96 @@ async function reopenCopy(
   }
 }
 
-/** How far the database that is replaced had come; 0 where it cannot be read, or is not there. */
-async function epochReached(path: string): Promise<number> {
+/** How far the database that is replaced had come; 0 where that cannot be known, or it is not there. */
+function epochReached(path: string): number {
   if (!existsSync(path)) return 0
   try {
-    const store = openSqliteStore({ path, mode: 'open', busyTimeoutMs: BUSY_MS_MAX })
-    try {
-      return epochOf((await store.read((tx) => tx.feed())).position)
-    } finally {
-      await store.close()
-    }
-  } catch {
-    return 0
-  }
-}
-
-function swap(copy: string, files: AuthorityFiles): string | undefined {
-  const { database, directory } = files
-  const stamp = formatInstant(systemClock.now()).replaceAll(/[-:.]/g, '')
-  const aside = `${database}.replaced-${stamp}`
-  if (!existsSync(database)) {
-    renameSync(copy, database)
-    sync(directory)
-    return undefined
-  }
-  const move = (): void => {
-    renameSync(database, aside)
-    for (const end of ['-wal', '-shm']) {
-      if (existsSync(database + end)) renameSync(database + end, aside + end)
-    }
-    renameSync(copy, database)
-    sync(directory)
-  }
-  try {
-    retireSqlite(database, BUSY_MS_MAX, move)
+    const position = feedPosition(path, BUSY_MS_MAX)
+    return position === undefined ? 0 : epochOf(position as Position)
   } catch (failure) {
-    // A database too damaged to be opened holds nobody's writes; it only has to make room.
-    if (existsSync(aside)) throw failure
-    move()
+    if (isBeyondReading(failure)) return 0
+    throw failure
   }
-  return aside
 }
 
+/** Too damaged to be read by anyone; a database that is merely busy or forbidden is not. */
+const isBeyondReading = (failure: unknown): boolean =>
+  failure instanceof Problem && failure.code === 'store-corrupt'
+
+async function replace(
+  { database, directory }: AuthorityFiles,
+  copy: string,
+  aside: string,
+): Promise<string | undefined> {
+  const stamp = formatInstant(systemClock.now()).replaceAll(/[-:.]/g, '')
+  const kept = `${database}.replaced-${stamp}`
+  if (existsSync(database)) {
+    try {
+      makeEmpty(aside)
+      await replaceSqlite({ live: database, by: copy, aside }, BUSY_MS_MAX)
+      sync(aside)
+      renameSync(aside, kept)
+      sync(directory)
+      return kept
+    } catch (failure) {
+      if (!isBeyondReading(failure)) throw failure
+    }
+  }
+  // Nobody can have written to what cannot be read. Its log goes with it: it fits no other database.
+  const wasThere = existsSync(database)
+  for (const end of ['', '-wal', '-shm']) {
+    if (existsSync(database + end)) renameSync(database + end, kept + end)
+  }
+  renameSync(copy, database)
+  sync(directory)
+  return wasThere ? kept : undefined
+}
+
+/** A log beside the backup holds the latest of it, as where somebody copied a whole folder. */
+function takeIn(file: string, copy: string): void {
+  try {
+    copyFileSync(file, copy)
+    if (existsSync(`${file}-wal`)) copyFileSync(`${file}-wal`, `${copy}-wal`)
+    for (const end of ['', '-wal']) if (existsSync(copy + end)) chmodSync(copy + end, 0o600)
+  } catch (failure) {
+    const { code = 'error' } = failure as NodeJS.ErrnoException
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      refuse('store-full', `there is no space left for a copy of ${file} in ${dirname(copy)}`, {
+        next: 'free space on its disk, then run the same command again',
+        facts: { file },
+      })
+    }
+    refuse('request-invalid', `${file} cannot be read: ${code}`, {
+      next: 'name the backup to restore',
+      facts: { file },
+    })
+  }
+}
+
+function refuseItself(file: string, { database }: AuthorityFiles): void {
+  if (!existsSync(file)) {
+    refuse('request-invalid', `there is no file ${file}`, { next: 'name the backup to restore' })
+  }
+  if (!existsSync(database) || realpathSync(file) !== realpathSync(database)) return
+  refuse('request-invalid', `${file} is the database itself, and no backup of it`, {
+    next: 'name the backup to restore',
+    facts: { file },
+  })
+}
+
+/** With everything that SQLite may have laid beside it. */
 function removeDatabase(path: string): void {
-  for (const end of ['', '-wal', '-shm']) rmSync(path + end, { force: true })
+  for (const end of ['', '-wal', '-shm', '-journal']) rmSync(path + end, { force: true })
+}
+
+/** A folder that was made for nothing; whatever somebody else has put into it meanwhile stays. */
+function removeFolder({ directory, lock }: AuthorityFiles): void {
+  rmSync(lock, { force: true })
+  try {
+    rmdirSync(directory)
+  } catch {
+    // It is not empty, or not ours to remove; an empty folder harms nobody.
+  }
 }
 
 function makeEmpty(file: string): void {

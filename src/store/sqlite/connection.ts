@@ -4,6 +4,7 @@ export type Value = SQLInputValue
 
 /** One connection, and the statements prepared on it so far. Everything it throws is SQLite's. */
 export interface Connection {
+  /** As refusals name it. */
   readonly path: string
   exec(sql: string): void
   /** Rows are tuples in the order of the columns; `Row` is the caller's word for their types. */
@@ -25,14 +26,14 @@ const STATEMENTS_MAX = 256
  * than it says; elsewhere it does nothing. Memory-mapped reading stays off: a disk's read error
  * would be a signal that ends the process, where now it is a refusal.
  */
-export function connect(path: string, busyTimeoutMs: number): Connection {
+export function connect(path: string, busyTimeoutMs: number, shownAs = path): Connection {
   const database = new DatabaseSync(path === ':memory:' ? path : fileUri(path), {
     timeout: busyTimeoutMs,
     enableForeignKeyConstraints: true,
     returnArrays: true,
     defensive: true,
   })
-  const connection = over(database, path)
+  const connection = over(database, shownAs)
   try {
     connection.exec(`
       PRAGMA synchronous = FULL;

@@ -11,6 +11,12 @@ const busy: Refusal = {
   says: 'another process has held the database for longer than this one may wait',
   next: 'try again; if it stays so, look for a backup or another credctl that hangs',
 }
+/** `replaceSqlite` has taken the feed away, and the database that it brings is not there yet. */
+const replacing: Refusal = {
+  code: 'store-busy',
+  says: 'a restore is replacing the database',
+  next: 'try again; if it stays so, the restore was cut short: run credctl restore FILE again',
+}
 const full: Refusal = {
   code: 'store-full',
   says: 'there is no space left for the database; nothing was changed',
@@ -65,7 +71,8 @@ const extended: Readonly<Record<number, Refusal>> = {
 export function fromSqlite(thrown: unknown, path: string): unknown {
   const errcode = errcodeOf(thrown)
   if (errcode === undefined) return thrown
-  const refusal = extended[errcode] ?? refusals[errcode & 0xff]
+  const isReplaced = /^no such table: (?:main\.)?feed$/.test((thrown as Error).message)
+  const refusal = isReplaced ? replacing : (extended[errcode] ?? refusals[errcode & 0xff])
   if (refusal === undefined) return thrown
   return new Problem(refusal.code, `${refusal.says}: ${path}`, {
     next: refusal.next,

@@ -12,6 +12,8 @@ export interface SqliteStoreOptions {
   readonly path: string
   /** `create` makes the tables in an empty file; `open` refuses one. */
   readonly mode: 'create' | 'open'
+  /** How refusals name the file, where it stands for another one; its path unless told. */
+  readonly shownAs?: string
   /** How long to wait for another process's transaction; 5000 unless told. */
   readonly busyTimeoutMs?: number
 }
@@ -23,8 +25,8 @@ export interface SqliteStoreOptions {
  * `store-newer`, `store-denied` (also for a file that is not there), `store-busy`, `store-full`.
  */
 export function openSqliteStore(options: SqliteStoreOptions): Store {
-  const { path, busyTimeoutMs = BUSY_TIMEOUT_MS } = options
-  const writer = refusing(path, () => opened(options, busyTimeoutMs))
+  const { path, shownAs = path, busyTimeoutMs = BUSY_TIMEOUT_MS } = options
+  const writer = refusing(shownAs, () => opened(options, busyTimeoutMs))
   const writerTurn = takingTurns()
 
   // A database in memory belongs to its connection: a second one would see another, empty one.
@@ -34,7 +36,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
   return {
     read: (work) =>
       readerTurn(() => {
-        reader ??= refusing(path, () => connectedToRead(path, busyTimeoutMs))
+        reader ??= refusing(shownAs, () => connectedToRead(path, busyTimeoutMs, shownAs))
         return transact(reader, 'BEGIN DEFERRED', readingOn, work)
       }),
     write: (work) => writerTurn(() => transact(writer, 'BEGIN IMMEDIATE', writingOn, work)),
@@ -47,8 +49,8 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
   }
 }
 
-function opened({ path, mode }: SqliteStoreOptions, busyTimeoutMs: number): Connection {
-  const db = connect(path, busyTimeoutMs)
+function opened({ path, mode, shownAs }: SqliteStoreOptions, busyTimeoutMs: number): Connection {
+  const db = connect(path, busyTimeoutMs, shownAs)
   try {
     bringUpToDate(db, mode)
     assertDurable(db)
@@ -59,8 +61,8 @@ function opened({ path, mode }: SqliteStoreOptions, busyTimeoutMs: number): Conn
   }
 }
 
-function connectedToRead(path: string, busyTimeoutMs: number): Connection {
-  const db = connect(path, busyTimeoutMs)
+function connectedToRead(path: string, busyTimeoutMs: number, shownAs: string): Connection {
+  const db = connect(path, busyTimeoutMs, shownAs)
   // Lists read on and on and come back to nothing, so most of a large cache would only be memory.
   db.exec('PRAGMA query_only = ON; PRAGMA cache_size = -4096')
   return db
