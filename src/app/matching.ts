@@ -188,13 +188,24 @@ class Tally {
       const result = (['revoked', 'already-revoked', 'spared'] as const).find((fate) =>
         fates?.has(fate),
       )
-      results.push(result === undefined ? await absent(tx, target, now) : { target, result })
+      if (result !== undefined) results.push({ target, result })
+      // Thousands of promises that look nothing up are, to a transaction, a wait for something else.
+      else results.push(HAS_RECORD.test(target) ? await absent(tx, target, now) : unmatched(target))
     }
     return results
   }
 }
 
-/** Why a value that was named hit nothing: unknown, or nothing of it alive. */
+const unmatched = (target: string): ItemResult => ({
+  target,
+  result: 'not-found',
+  detail: 'no live credential matches',
+})
+
+/** What is on record under its own name, whether or not a live credential answers to it. */
+const HAS_RECORD = /^(?:token|key):/
+
+/** Why a token or a key that was named hit nothing: unknown, or nothing of it alive. */
 async function absent(tx: Reading, target: string, now: Instant): Promise<ItemResult> {
   if (target.startsWith('token:')) {
     const credential = await tx.findCredential(target.slice('token:'.length))
@@ -211,7 +222,7 @@ async function absent(tx: Reading, target: string, now: Instant): Promise<ItemRe
   if (key !== undefined) {
     return { target, result: 'revoked', detail: 'no live credential on record was signed with it' }
   }
-  return { target, result: 'not-found', detail: 'no live credential matches' }
+  return unmatched(target)
 }
 
 function namedTargets(selector: Selector): string[] {

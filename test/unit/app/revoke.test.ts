@@ -113,6 +113,20 @@ describe('revoking', () => {
     expect(revocation?.exceptions.sessions).toEqual([b[0]?.id])
   })
 
+  it.each(['clients', 'subjects', 'sessions', 'scopes', 'audiences', 'trusts', 'tokens'])(
+    'answers for ten thousand %s of which nothing is alive',
+    async (dimension) => {
+      const { world } = await withTokens()
+      const values = Array.from({ length: 10_000 }, (_, index) => `none-${index}`)
+      const selector = { clients: ['a'], [dimension]: values }
+      const { items } = await world.admin.planRevocation({ selector, reason: 'testing' })
+      expect(items.filter(({ result }) => result === 'not-found')).toHaveLength(
+        dimension === 'clients' ? values.length : values.length + 1,
+      )
+      expect(world.faults).toEqual([])
+    },
+  )
+
   it('again what is revoked is success, makes no entry and names the one that did it', async () => {
     const { world } = await withTokens()
     const request = { selector: { clients: ['a'] }, reason: 'testing' as const }
