@@ -1,4 +1,5 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { initAuthority } from '#app/authority.ts'
 import type { Caller, Deps } from '#app/deps.ts'
 import { lazyForeignIssuers } from './foreign-issuers.ts'
@@ -84,6 +85,7 @@ export async function createAuthority(
 ): Promise<Initialised> {
   const files = authorityFiles(directory)
   makeFolder(directory)
+  refuseShared(directory)
   ensureKeyEncryptionKey(files.keyEncryptionKey, env, systemEntropy)
   makeFile(files.database)
   const store = openSqliteStore({
@@ -101,12 +103,45 @@ export async function createAuthority(
   }
 }
 
+/** Makes a folder and those above it, open to nobody else. */
 export function makeFolder(directory: string): void {
   try {
-    if (mkdirSync(directory, { recursive: true, mode: 0o700 }) === undefined) return
-    chmodSync(directory, 0o700)
+    if (makeBelow(directory)) chmodSync(directory, 0o700)
   } catch (failure) {
     refuseUnwritable(directory, failure)
+  }
+}
+
+/** Whoever can write in the folder can put files of his own in the place of ours. */
+function refuseShared(directory: string): void {
+  const { mode } = statSync(directory)
+  if (process.platform === 'win32' || (mode & 0o022) === 0) return
+  refuse(
+    'store-denied',
+    `others can write in ${directory}, and so could replace the authority in it`,
+    {
+      next: 'name a folder of its own with --data-dir; one that is not there is made as it has to be',
+      facts: { path: directory },
+    },
+  )
+}
+
+/**
+ * Makes what is missing of a path; whether the last of it was. Node's own `recursive` never returns
+ * where a parent is there and yet reports ENOENT, as /proc does.
+ */
+function makeBelow(directory: string): boolean {
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+    return true
+  } catch (failure) {
+    const { code } = failure as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(directory).isDirectory()) return false
+    const parent = dirname(directory)
+    if (code !== 'ENOENT' || existsSync(parent) || parent === directory) throw failure
+    makeBelow(parent)
+    mkdirSync(directory, { mode: 0o700 })
+    return true
   }
 }
 
