@@ -20,7 +20,7 @@ export async function runProgram(
   } catch (thrown) {
     if (thrown instanceof OutputClosed) return 0
     const problem = toProblem(thrown)
-    await complain(world, argv, problem)
+    await complain({ argv, world, table }, problem)
     return rowOf(problem.code).exit
   }
 }
@@ -78,7 +78,7 @@ async function execute(
   const input = await gather(kit, command, raw)
   const { view, problem, status } = await command.run(kit, input as never)
   if (view !== undefined) await kit.show(view)
-  if (problem !== undefined) await complain(world, argv, problem, settings)
+  if (problem !== undefined) await complain({ argv, world, table }, problem, settings)
   return status ?? (problem === undefined ? 0 : rowOf(problem.code).exit)
 }
 
@@ -110,8 +110,7 @@ function refuseUnfinished({ path, words }: Located, table: CommandTable): never 
 
 /** Words a problem in the format of this run, or in the one that was most likely meant. */
 async function complain(
-  world: World,
-  argv: readonly string[],
+  { argv, world, table }: { argv: readonly string[]; world: World; table: CommandTable },
   problem: Problem,
   settings?: Kit['settings'],
 ): Promise<void> {
@@ -122,9 +121,18 @@ async function complain(
   showProblem(io, problem, {
     format: settings?.output ?? errorFormat(argv, env),
     style: await styleOf(takesColor({ isTty: io.isErrTty, withColor }, env)),
-    path: ours.filter((word) => /^[a-z][a-z-]{0,23}$/.test(word)).slice(0, 2),
+    path: namedBy(argv, table),
     withCause: isOn(env['CREDCTL_DEBUG']) || ours.includes('--debug'),
   })
+}
+
+/** The command's own words and no others: what stands beside them may be a secret. */
+function namedBy(argv: readonly string[], table: CommandTable): readonly string[] {
+  try {
+    return locate(argv, table).path
+  } catch {
+    return []
+  }
 }
 
 /** Another command line in the same world, but in a pipe, with a folder and an input of its own. */

@@ -353,6 +353,11 @@ describe('endings', () => {
       status: 2,
       err: /^\{.*"detail":"there is no command `faill`; did you mean fail\?".*\}\n$/,
     },
+    {
+      argv: '--sort-by hunter fail -o json --nope secret',
+      status: 2,
+      err: /"instance":"urn:credctl:command:fail","/,
+    },
   ])('$argv fails as asked', (row) => check({ table: failing, ...row }))
 
   it('shows the cause of a fault to those who ask for it', async () => {
