@@ -56,12 +56,23 @@ const createdMemory = ({ signer }: Deps): Memory<Created> => ({
   },
 })
 
+/**
+ * The fingerprint of a request with an imported secret, keyed: a plain hash in the database would let
+ * whoever reads it try guesses past the slow one.
+ */
+function keyedFingerprint({ signer }: Deps, context: Context): Context {
+  if (context.idempotency === undefined) return context
+  const { key, fingerprint } = context.idempotency
+  const keyed = encodeBase64url(signer.hashSecret(fingerprint))
+  return { ...context, idempotency: { key, fingerprint: keyed } }
+}
+
 /** Registers a client. A secret that we make is answered once and kept only as a keyed hash. */
 export function createClient(deps: Deps, context: Context, request: NewClient): Promise<Created> {
   const deed = { action: 'client.create', target: `client:${request.id}` }
   return record<Created>(
     deps,
-    context,
+    request.secret === undefined ? context : keyedFingerprint(deps, context),
     deed,
     async (tx) => {
       refuseEscalation(request.scopes, context.caller.scopes)

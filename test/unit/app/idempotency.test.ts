@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { REPLY_SECONDS_MAX } from '#app/idempotency.ts'
+import { fingerprint } from '#domain/audit/fingerprint.ts'
 import { purgeStep } from '#app/purge.ts'
 import { createWorld, LOCAL, remote, type TestWorld } from '../world.ts'
 
@@ -81,6 +82,24 @@ describe('a mutation sent again under its key', () => {
     await world.call('issueTokens', input, LOCAL)
     await world.call('issueTokens', input, remote(['admin:credentials:write']))
     expect((await traces(world)).credentials).toBe(2)
+  })
+
+  it('with an imported secret keeps no hash of it that can be guessed without the key', async () => {
+    const world = await createWorld()
+    const body = { id: 'b', scopes: ['read'], auth: 'secret', secret: 'correct horse battery' }
+    const send = (secret: string) =>
+      world.call('createClient', { body: { ...body, secret }, idempotencyKey: 'k1' })
+    const first = await send(body.secret)
+    expect(first.ok).toBe(true)
+    expect(await send(body.secret)).toEqual(first)
+    expect(await send('another secret, as long')).toMatchObject({
+      problem: { code: 'idempotency-conflict' },
+    })
+    const kept = await world.store.read((tx) => tx.findReply(LOCAL.actor, 'k1'))
+    const input = { ...body, tier: 'standard', audiences: [], keys: [], tags: {} }
+    const { id, scopes, tier, audiences, auth, keys, secret, tags } = input
+    const parsed = { id, scopes, tier, audiences, auth, keys, secret, tags }
+    expect(kept?.fingerprint).not.toBe(fingerprint('createClient', parsed))
   })
 
   it('that was refused is tried anew', async () => {
