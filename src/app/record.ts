@@ -100,9 +100,22 @@ export async function recordRefusal(
   problem: Problem,
 ): Promise<void> {
   const entry = auditEntry(deps, context, deed, problem.code, {
-    detail: { refusal: problem.message, ...problem.facts },
+    detail: { refusal: problem.message, ...shortened(problem.facts) },
   })
   await deps.store.write((tx) => tx.appendAudit(entry))
+}
+
+const LISTED_MAX = 20
+
+/** A refusal may list ten thousand values; kept whole, each try would leave a megabyte for ever. */
+function shortened(facts: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const short: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(facts)) {
+    const isLong = Array.isArray(value) && LISTED_MAX < value.length
+    short[name] = isLong ? value.slice(0, LISTED_MAX) : value
+    if (isLong) short[`${name}Total`] = value.length
+  }
+  return short
 }
 
 const isRefusal = ({ code }: Problem): boolean => {

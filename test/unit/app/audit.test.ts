@@ -221,6 +221,15 @@ describe('the log', () => {
     }
   })
 
+  it('of a refusal that lists thousands keeps some, and how many there were', async () => {
+    const { world } = await busy()
+    const tokens = Array.from({ length: 5_000 }, (_, index) => `none-${index}`)
+    await refusalOf(world.admin.revoke({ selector: { tokens }, reason: 'testing' }))
+    const [entry] = (await world.admin.listAudit({ limit: 1 })).items
+    expect(entry).toMatchObject({ outcome: 'nothing-matched', detail: { itemsTotal: 5_000 } })
+    expect(entry?.detail['items']).toHaveLength(20)
+  })
+
   it('is found by actor, action, target, outcome, request and time', async () => {
     const { world } = await busy()
     world.clock.advance(10_000)
