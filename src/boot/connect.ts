@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { z } from 'zod'
-import type { Caller } from '#app/deps.ts'
-import { purgeStep } from '#app/purge.ts'
+import type { Caller, Deps } from '#app/deps.ts'
+import { PURGE_STEP_ROWS, purgeStep } from '#app/purge.ts'
 import type { Connecting, Local, Target } from '#cli/kit.ts'
 import { connect } from '#client/connect.ts'
 import { type Admin, adminApi } from '#contract/admin-api.ts'
-import type { Transport } from '#contract/transport.ts'
+import type { Transport, WireCall } from '#contract/transport.ts'
 import { newId } from '#kernel/identifier.ts'
 import { refuse } from '#kernel/problem.ts'
 import { createAuthority, embeddedTransport, openAuthority, refuseMissing } from './authority.ts'
@@ -58,6 +58,9 @@ export async function connectTo(
   })
 }
 
+/** The whole name: 127.example.com is somebody else's. */
+const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|\[::1\]|localhost)$/
+
 function remoteTransport(
   { server, caCert }: Extract<Target, { kind: 'remote' }>,
   env: Environment,
@@ -76,7 +79,7 @@ function remoteTransport(
   }
   const token = env['CREDCTL_TOKEN']
   const isGiven = token !== undefined && token !== ''
-  if (isGiven && url.protocol === 'http:' && !/^(?:127\.|\[::1\]|localhost$)/.test(url.hostname)) {
+  if (isGiven && url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
     warn('your token crosses the network in the clear: the server URL is not https')
   }
   return httpTransport({
@@ -109,17 +112,27 @@ async function localTransport(
     if (env['CREDCTL_DEBUG']) process.stderr.write(`fault in ${where}: ${describe(fault)}\n`)
   })
   const transport = embeddedTransport(authority.dispatch, localCaller())
-  let hasMutated = false
+  let rows = 0
   onDispose(async () => {
-    // No server sweeps here, so whoever adds a little also takes a little away, after its answer.
-    if (hasMutated) await purgeStep(authority.deps).catch(ignored)
+    // No server sweeps here, so whoever adds a little also takes as much away, after its answer.
+    await purgeSome(authority.deps, rows).catch(ignored)
     await authority.close()
   })
   // One call is sooner parsed than a parser for it compiled; a list is parsed a thousand times.
   return (call) => {
     z.config({ jitless: !call.operation.startsWith('list') })
-    hasMutated ||= call.idempotencyKey !== undefined
+    if (call.idempotencyKey !== undefined) rows += rowsOf(call)
     return transport(call)
+  }
+}
+
+/** How many rows a mutation may add; one that issues says it. */
+const rowsOf = ({ body }: WireCall): number =>
+  Math.max(1, Number((body as { readonly count?: unknown } | null)?.count ?? 1))
+
+async function purgeSome(deps: Deps, rows: number): Promise<void> {
+  for (let done = 0; done < rows; done += PURGE_STEP_ROWS) {
+    if (!(await purgeStep(deps))) return
   }
 }
 
