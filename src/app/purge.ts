@@ -4,7 +4,7 @@ import type { Deps } from './deps.ts'
 import { REPLY_SECONDS_MAX } from './idempotency.ts'
 
 /** How many rows one step looks at: some milliseconds, so that no caller waits long behind one. */
-const STEP_ROWS = 500
+export const PURGE_STEP_ROWS = 500
 
 /**
  * Removes a little of what nobody needs any more: credentials that expired longer ago than their tier
@@ -17,10 +17,12 @@ export async function purgeStep(deps: Deps): Promise<boolean> {
     const bound = before(deps.policy.tiers[tier].retentionSeconds)
     // Asked without a lock first: mostly there is nothing to do, and writers are not to wait for that.
     if (!(await deps.store.read((tx) => tx.isPurgeDue(tier, bound)))) continue
-    const step = await deps.store.write((tx) => tx.purgeCredentials(tier, bound, STEP_ROWS))
+    const step = await deps.store.write((tx) => tx.purgeCredentials(tier, bound, PURGE_STEP_ROWS))
     if (!step.isDone) return true
   }
   const bound = before(REPLY_SECONDS_MAX)
   if (!(await deps.store.read((tx) => tx.isForgettingDue(bound)))) return false
-  return (await deps.store.write((tx) => tx.forgetReplies(bound, STEP_ROWS))) === STEP_ROWS
+  return (
+    (await deps.store.write((tx) => tx.forgetReplies(bound, PURGE_STEP_ROWS))) === PURGE_STEP_ROWS
+  )
 }

@@ -7,6 +7,7 @@ import type { Connecting, Local, Target } from '#cli/kit.ts'
 import { connect } from '#client/connect.ts'
 import { type Admin, adminApi } from '#contract/admin-api.ts'
 import type { Transport, WireCall } from '#contract/transport.ts'
+import { tiers } from '#domain/client/client.ts'
 import { newId } from '#kernel/identifier.ts'
 import { refuse } from '#kernel/problem.ts'
 import { createAuthority, embeddedTransport, openAuthority, refuseMissing } from './authority.ts'
@@ -131,7 +132,8 @@ const rowsOf = ({ body }: WireCall): number =>
   Math.max(1, Number((body as { readonly count?: unknown } | null)?.count ?? 1))
 
 async function purgeSome(deps: Deps, rows: number): Promise<void> {
-  for (let done = 0; done < rows; done += PURGE_STEP_ROWS) {
+  // Every tier goes past every row.
+  for (let done = 0; done < rows * tiers.length; done += PURGE_STEP_ROWS) {
     if (!(await purgeStep(deps))) return
   }
 }
