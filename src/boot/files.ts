@@ -8,9 +8,7 @@ const FILE_BYTES_MAX = 64 * 1024 * 1024
 export const systemFiles: Files = {
   async readText(path) {
     try {
-      const bytes = await fs.promises.readFile(path)
-      if (FILE_BYTES_MAX < bytes.length) refuse('request-invalid', `${path} is too large`)
-      return bytes.toString('utf8')
+      return await readBounded(path)
     } catch (failure) {
       return refuseFile(path, 'read', failure)
     }
@@ -46,6 +44,29 @@ export const systemFiles: Files = {
       })
     }
   },
+}
+
+const CHUNK_BYTES = 256 * 1024
+
+/** Stops where it is too much: a device such as /dev/zero never ends, and tells no size. */
+async function readBounded(path: string): Promise<string> {
+  const handle = await fs.promises.open(path, 'r')
+  try {
+    const chunks: Buffer[] = []
+    for (let total = 0; ;) {
+      const { bytesRead, buffer } = await handle.read(Buffer.alloc(CHUNK_BYTES))
+      if (bytesRead === 0) return Buffer.concat(chunks).toString('utf8')
+      total += bytesRead
+      if (FILE_BYTES_MAX < total) {
+        refuse('request-invalid', `${path} is too large: more than ${FILE_BYTES_MAX >> 20} MiB`, {
+          next: 'name the file that is meant',
+        })
+      }
+      chunks.push(buffer.subarray(0, bytesRead))
+    }
+  } finally {
+    await handle.close()
+  }
 }
 
 function refuseFile(path: string, deed: 'read' | 'written', failure: unknown): never {

@@ -1,5 +1,6 @@
 import { fstatSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { type Io, OutputClosed } from '#cli/kit.ts'
+import { Problem, refuse } from '#kernel/problem.ts'
 
 const STDIN = 0
 const STDOUT = 1
@@ -40,7 +41,7 @@ export function processIo(): Io {
       try {
         return readFileSync(STDIN, 'utf8')
       } catch (failure) {
-        if (codeOf(failure) !== 'EAGAIN') throw failure
+        if (codeOf(failure) !== 'EAGAIN') refuseStdin(failure)
       }
       let text = ''
       process.stdin.setEncoding('utf8')
@@ -100,8 +101,7 @@ function writeBytes(descriptor: number, bytes: Uint8Array): Uint8Array | undefin
     return undefined
   } catch (failure) {
     if (codeOf(failure) === 'EAGAIN') return bytes.subarray(written)
-    if (descriptor === STDOUT && isClosed(failure)) throw new OutputClosed()
-    throw failure
+    throw outputProblem(failure)
   }
 }
 
@@ -111,9 +111,28 @@ const writeLater = (stream: NodeJS.WriteStream, bytes: Uint8Array): Promise<void
     if (stream.listenerCount('error') === 0) stream.on('error', () => undefined)
     stream.write(bytes, (failure) => {
       if (failure === null || failure === undefined) resolve()
-      else reject(isClosed(failure) ? new OutputClosed() : failure)
+      else reject(outputProblem(failure))
     })
   })
+
+/** A reader that has gone ends the command quietly; a full disk has lost what it had to say. */
+const outputProblem = (failure: unknown): Error =>
+  isClosed(failure)
+    ? new OutputClosed()
+    : new Problem('output-failed', `the result could not be written: ${wordOf(failure)}`, {
+        next: 'what was asked for may have been done: look before doing it again',
+        cause: failure,
+      })
+
+const refuseStdin = (failure: unknown): never =>
+  refuse('request-invalid', `stdin cannot be read: ${wordOf(failure)}`, {
+    next: 'pipe or redirect a file into it',
+  })
+
+function wordOf(failure: unknown): string {
+  const code = codeOf(failure)
+  return typeof code === 'string' ? code : 'error'
+}
 
 const codeOf = (failure: unknown): unknown => (failure as { code?: unknown } | null)?.code
 

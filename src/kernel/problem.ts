@@ -99,6 +99,7 @@ export const problems = {
   'authority-stopping': { title: 'Authority is stopping', exit: 75, status: 503, retry: true },
   'clock-behind': { title: 'Clock is behind', exit: 75, status: 503, retry: true },
   'issuer-unreachable': { title: 'Issuer unreachable', exit: 75, status: 503, retry: true },
+  'output-failed': { title: 'Output cannot be written', exit: 1, status: 500, local: true },
   'token-not-accepted': { title: 'Token not accepted', exit: 1, status: 403, local: true },
   'simulation-failed': {
     title: 'The simulation broke an invariant',

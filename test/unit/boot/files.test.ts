@@ -44,6 +44,24 @@ describe('a private file', () => {
   })
 })
 
+describe('a file that is read', () => {
+  it('comes whole, also where it tells no size', async () => {
+    const path = join(folder, 'ids')
+    const text = 'cred_ü\n'.repeat(100_000)
+    writeFileSync(path, text)
+    expect(await systemFiles.readText(path)).toBe(text)
+    expect(await systemFiles.readText('/dev/null')).toBe('')
+  })
+
+  it('is given up where it never ends', async () => {
+    const problem = await refusalOf(systemFiles.readText('/dev/zero'))
+    expect([problem.code, problem.message]).toEqual([
+      'request-invalid',
+      '/dev/zero is too large: more than 64 MiB',
+    ])
+  })
+})
+
 describe('a public key in PEM', () => {
   it.for([
     ['EC', generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey],
