@@ -60,18 +60,24 @@ function read(file: string): Stored {
     return refuseDamaged(file, (failure as NodeJS.ErrnoException).code ?? 'error')
   }
   try {
-    const value = JSON.parse(text) as Partial<Stored>
-    if (Array.isArray(value.contexts) && value.contexts.every(isContext)) return value as Stored
+    const value = JSON.parse(text) as Partial<Stored> | null
+    if (value !== null && Array.isArray(value.contexts) && isTextOrAbsent(value.current)) {
+      if (value.contexts.every(isContext)) return value as Stored
+    }
   } catch {
     return refuseDamaged(file, 'it is not JSON')
   }
   return refuseDamaged(file, 'it does not hold contexts')
 }
 
-const isContext = (value: unknown): boolean =>
-  typeof value === 'object' &&
-  value !== null &&
-  typeof (value as { name?: unknown }).name === 'string'
+/** The file is edited by hand too, and what is no text there would be taken for a path or a URL. */
+function isContext(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, server, dataDir, caCert } = value as Record<keyof Context, unknown>
+  return typeof name === 'string' && [server, dataDir, caCert].every(isTextOrAbsent)
+}
+
+const isTextOrAbsent = (value: unknown): boolean => value === undefined || typeof value === 'string'
 
 const refuseDamaged = (file: string, why: string): never =>
   refuse('configuration-invalid', `${file} cannot be used: ${why}`, {

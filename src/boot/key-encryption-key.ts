@@ -1,4 +1,14 @@
-import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { decodeBase64url, encodeBase64url } from '#kernel/base64url.ts'
 import type { Entropy } from '#kernel/clock.ts'
 import { refuse } from '#kernel/problem.ts'
@@ -29,18 +39,52 @@ export function ensureKeyEncryptionKey(file: string, env: Environment, entropy: 
     decoded(given, `the variable ${KEY_VARIABLE}`)
     return
   }
-  let handle: number
-  try {
-    handle = openSync(file, 'wx', 0o600)
-  } catch (failure) {
-    if ((failure as NodeJS.ErrnoException).code !== 'EEXIST') throw failure
+  if (existsSync(file)) {
     readKeyEncryptionKey(file, env)
     return
   }
-  writeSync(handle, `${encodeBase64url(entropy.bytes(KEY_ENCRYPTION_KEY_BYTES))}\n`)
-  fsyncSync(handle)
-  closeSync(handle)
+  const text = `${encodeBase64url(entropy.bytes(KEY_ENCRYPTION_KEY_BYTES))}\n`
+  const draft = `${file}.${encodeBase64url(entropy.bytes(6))}`
+  try {
+    writeNew(draft, text)
+    // Under its name it is whole from the first instant: cut short here, `init` can be run again.
+    name(draft, file, text)
+  } catch (failure) {
+    const { code = 'error' } = failure as NodeJS.ErrnoException
+    if (code !== 'EEXIST') refuseUnwritable(file, code)
+    // Somebody else has made one meanwhile, and that is the one.
+    readKeyEncryptionKey(file, env)
+  } finally {
+    rmSync(draft, { force: true })
+  }
 }
+
+/** Some file systems know no second name for a file; there it is written in its place. */
+function name(draft: string, file: string, text: string): void {
+  try {
+    linkSync(draft, file)
+  } catch (failure) {
+    const { code = '' } = failure as NodeJS.ErrnoException
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw failure
+    writeNew(file, text)
+  }
+}
+
+function writeNew(file: string, text: string): void {
+  const handle = openSync(file, 'wx', 0o600)
+  try {
+    writeSync(handle, text)
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+const refuseUnwritable = (file: string, code: string): never =>
+  refuse('store-denied', `the key-encryption key ${file} cannot be written (${code})`, {
+    next: `name another folder with --data-dir, or give the key in ${KEY_VARIABLE}`,
+    facts: { file },
+  })
 
 function refuseLooseMode(file: string): void {
   if (process.platform === 'win32') return

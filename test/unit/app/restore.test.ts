@@ -43,7 +43,7 @@ describe('reopening a database that was brought back', () => {
 
   it('revokes every key, makes a new one, and issues with it at once', async () => {
     const { world, admin, issue } = await withTokens()
-    const earlier = (await tokenKeys(world)).map(([id]) => id)
+    const earlier = (await tokenKeys(world)).map(([id]) => String(id))
     expect(earlier).toHaveLength(2)
     const { keyId, revokedKeys } = await reopen(world.deps, context, 1)
     expect(revokedKeys.toSorted()).toEqual(earlier.toSorted())
