@@ -43,13 +43,15 @@ export interface Created {
 }
 
 /** A secret whose answer was lost can be told again for a day, and is sealed until then. */
-const createdMemory = ({ signer }: Deps): Memory<Created> => ({
+const createdMemory = ({ signer }: Deps, { caller }: Context): Memory<Created> => ({
   keep: ({ client, clientSecret }) => ({
     client,
     sealed: clientSecret === undefined ? null : signer.sealText(client.id, clientSecret),
   }),
   async bring(_, kept) {
     const { client, sealed } = kept as { client: Client; sealed: string | null }
+    // The same actor may hold a lesser token by now; it is not handed what a greater one was.
+    refuseEscalation(client.scopes, caller.scopes)
     return sealed === null
       ? { client }
       : { client, clientSecret: signer.openText(client.id, sealed) }
@@ -96,7 +98,7 @@ export function createClient(deps: Deps, context: Context, request: NewClient): 
         detail: registered(client),
       }
     },
-    createdMemory(deps),
+    createdMemory(deps, context),
   )
 }
 

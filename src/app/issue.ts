@@ -1,7 +1,12 @@
 import type { Client } from '#domain/client/client.ts'
 import type { Credential } from '#domain/credential/credential.ts'
 import { claimsOf, signingInput, TOKEN_TYPE } from '#domain/credential/token.ts'
-import { decideIssue, type Grant, type IssueRequest } from '#domain/issuance/issue.ts'
+import {
+  decideIssue,
+  type Grant,
+  type IssueRequest,
+  refuseEscalation,
+} from '#domain/issuance/issue.ts'
 import type { Key, KeyPurpose } from '#domain/keys/key.ts'
 import { revocableOf, rulesOf } from '#domain/revocation/rule.ts'
 import { blocksIssuing } from '#domain/revocation/verdict.ts'
@@ -69,7 +74,7 @@ export async function issueTokens(
         ...(request.count === 1 ? { target: `credential:${first?.credential.id}` } : {}),
       }
     },
-    mintedMemory(deps),
+    mintedMemory(deps, context),
   )
   const { ttlSeconds, clampedFromSeconds } = minted.grant
   const now = toSeconds(deps.clock.now())
@@ -90,7 +95,7 @@ interface KeptMint {
 }
 
 /** Tokens are never kept: the same records, signed anew, are the same credentials. */
-const mintedMemory = (deps: Deps): Memory<Minted> => ({
+const mintedMemory = (deps: Deps, { caller }: Context): Memory<Minted> => ({
   keep: ({ grant, issuer, key, credentials }): KeptMint => ({
     grant,
     issuer,
@@ -99,6 +104,8 @@ const mintedMemory = (deps: Deps): Memory<Minted> => ({
   }),
   async bring(tx, kept) {
     const { grant, issuer, keyId, ids } = kept as KeptMint
+    // The same actor may hold a lesser token by now; it is not handed what a greater one was.
+    refuseEscalation(grant.scopes, caller.scopes)
     const key = await tx.findKey(keyId)
     const sealed = await tx.sealedKey(keyId)
     const { at: now } = await authorityTime(deps, tx)

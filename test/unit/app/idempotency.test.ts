@@ -102,6 +102,26 @@ describe('a mutation sent again under its key', () => {
     expect(kept?.fingerprint).not.toBe(fingerprint('createClient', parsed))
   })
 
+  it.for([
+    ['issueTokens', { clientId: 'op' }],
+    ['createClient', { id: 'b', scopes: ['admin:keys:write'], auth: 'secret' }],
+  ] as const)(
+    '%s gives a lesser token nothing that it could not hand out',
+    async ([name, body]) => {
+      const world = await createWorld()
+      await world.admin.createClient({ id: 'op', scopes: ['admin:keys:write'] })
+      const send = (...more: string[]) =>
+        world.call(
+          name,
+          { body, idempotencyKey: 'k1' },
+          remote(['admin:clients:write', 'admin:credentials:write', ...more]),
+        )
+      expect((await send('admin:keys:write')).ok).toBe(true)
+      expect(await send()).toMatchObject({ ok: false, problem: { code: 'policy-denied' } })
+      expect((await send('admin:keys:write')).ok).toBe(true)
+    },
+  )
+
   it('that was refused is tried anew', async () => {
     const world = await withClient()
     const send = () => world.call('issueTokens', { body: { clientId: 'b' }, idempotencyKey: 'k1' })
