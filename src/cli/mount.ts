@@ -41,12 +41,20 @@ export function parseWords(mounted: Mounted, words: readonly string[]): Raw {
   }
   command.action(() => undefined)
   try {
-    command.parse([...words], { from: 'user' })
+    command.parse(mounted.isPassThrough ? [...words] : withoutEquals(words), { from: 'user' })
   } catch (failure) {
     if (!(failure instanceof CommanderError)) throw failure
     refuse('usage-invalid', worded(failure), { next: `credctl ${command.name()} --help` })
   }
   return { flags, args: argsOf(mounted.args, command) }
+}
+
+/** `-o=json`, as kubectl has it, means `-o json`; commander takes the `=` for part of the value. */
+function withoutEquals(words: readonly string[]): string[] {
+  const end = words.indexOf('--')
+  return words.map((word, index) =>
+    end === -1 || index < end ? word.replace(/^-o=(?=.)/, '-o') : word,
+  )
 }
 
 /** The options of a flag, each with what it stands for where it takes no value. */

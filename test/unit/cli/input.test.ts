@@ -348,6 +348,7 @@ describe('endings', () => {
       status: 2,
       err: /^\{"type":"urn:credctl:problem:usage-invalid".*\}\n$/,
     },
+    { argv: 'fail -o=json', status: 3, err: `${JSON.stringify(document)}\n` },
     {
       argv: 'faill --output=json',
       status: 2,
