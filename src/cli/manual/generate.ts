@@ -24,8 +24,18 @@ export function withCommands(page: string, table: CommandTable): string {
   const end = page.indexOf(END)
   if (begin === -1 || end < begin) return page
   const rows = table.rows.map(
-    ({ path, summary }) => `| \`credctl ${path.join(' ')}\` | ${summary.replaceAll('|', '\\|')} |`,
+    ({ path, summary }) =>
+      [`\`credctl ${path.join(' ')}\``, summary.replaceAll('|', '\\|')] as const,
   )
-  const lines = ['| Command | What it does |', '| --- | --- |', ...rows]
+  const lines = markdownTable([['Command', 'What it does'], ...rows])
   return `${page.slice(0, begin + BEGIN.length)}\n\n${lines.join('\n')}\n\n${page.slice(end)}`
+}
+
+/** Padded, as the formatter would have it, so that the two never undo each other's work. */
+function markdownTable(rows: readonly (readonly [string, string])[]): string[] {
+  const wide = (at: 0 | 1): number => Math.max(...rows.map((row) => row[at].length))
+  const [left, right] = [wide(0), wide(1)]
+  const lines = rows.map(([a, b]) => `| ${a.padEnd(left)} | ${b.padEnd(right)} |`)
+  lines.splice(1, 0, `| ${'-'.repeat(left)} | ${'-'.repeat(right)} |`)
+  return lines
 }
