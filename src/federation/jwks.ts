@@ -47,8 +47,11 @@ async function keySetOf(issuer: string, fetchDocument: FetchDocument): Promise<J
   for (const place of places) {
     const metadata = (await fetchDocument(place)) as Readonly<Record<string, unknown>> | undefined
     // RFC 8414 §3.3: metadata of another issuer must not be used.
-    if (metadata?.['issuer'] !== issuer || typeof metadata['jwks_uri'] !== 'string') continue
-    const keys = (await fetchDocument(metadata['jwks_uri'])) as JSONWebKeySet | undefined
+    const uri = metadata?.['jwks_uri']
+    if (metadata?.['issuer'] !== issuer || typeof uri !== 'string') continue
+    // RFC 8414 §2 has it under https; over http whoever is on the way could put in keys of his own.
+    if (issuer.startsWith('https:') && !uri.startsWith('https:')) continue
+    const keys = (await fetchDocument(uri)) as JSONWebKeySet | undefined
     if (Array.isArray(keys?.keys)) return keys
   }
   return refuse('issuer-unreachable', `no key set of issuer ${issuer} can be had`, {

@@ -111,6 +111,19 @@ describe('a token of another issuer', () => {
     expect(world.faults).toEqual([])
   })
 
+  it.for(['http://other.example/keys', 'http://169.254.169.254/keys'])(
+    'cannot be checked with keys from %s, which are not fetched',
+    async (uri) => {
+      const { foreignIssuers, sign, asked, published } = await otherIssuer()
+      published[`${OTHER}/.well-known/openid-configuration`] = { issuer: OTHER, jwks_uri: uri }
+      published[uri] = published['https://other.example/keys']
+      const { admin } = await createWorld({ foreignIssuers })
+      const problem = await refusalOf(admin.verifyToken({ token: await sign(), issuer: OTHER }))
+      expect(problem.code).toBe('issuer-unreachable')
+      expect(asked).not.toContain(uri)
+    },
+  )
+
   it('under metadata of somebody else cannot be checked', async () => {
     const { foreignIssuers, sign, published } = await otherIssuer()
     const place = 'https://other.example/ci/.well-known/openid-configuration'
