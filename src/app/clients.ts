@@ -1,6 +1,6 @@
 import type { AuthMethod, Client, ClientKey, ClientSecret, Tier } from '#domain/client/client.ts'
 import { thumbprint } from '#domain/client/thumbprint.ts'
-import { refuseEscalation } from '#domain/issuance/issue.ts'
+import { refuseBreakGlass, refuseEscalation } from '#domain/issuance/issue.ts'
 import type { Revocation } from '#domain/revocation/revocation.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
 import type { Instant } from '#kernel/instant.ts'
@@ -77,6 +77,7 @@ export function createClient(deps: Deps, context: Context, request: NewClient): 
     request.secret === undefined ? context : keyedFingerprint(deps, context),
     deed,
     async (tx) => {
+      refuseBreakGlass(request.id, deps.policy, context.caller.scopes)
       refuseEscalation(request.scopes, context.caller.scopes)
       refuseMismatch(request)
       if ((await tx.findClient(request.id)) !== undefined) {
@@ -188,6 +189,7 @@ export function updateClient(deps: Deps, context: Context, change: ClientChange)
   const deed = { action: 'client.update', target: `client:${change.id}` }
   return record(deps, context, deed, async (tx) => {
     const client = await clientOf(tx, change.id)
+    refuseBreakGlass(client.id, deps.policy, context.caller.scopes)
     const added = change.scopes?.filter((scope) => !client.scopes.includes(scope)) ?? []
     refuseEscalation(added, context.caller.scopes)
     const next: Client = {

@@ -42,6 +42,7 @@ export function planRevocation(
       warnings: [
         ...(await selfWarning(tx, context, terms, matching)),
         ...planWarnings(terms),
+        ...(await idleExceptions(tx, request)),
         ...sparedWarning(matching),
       ],
       items: matching.items,
@@ -69,6 +70,23 @@ async function selfWarning(
     limit: 1,
   })
   return 0 < hit.length ? ['this would revoke the credential you are using'] : []
+}
+
+/** Beyond this many, whoever spares so much has a list and not a slip of the finger. */
+const EXCEPTIONS_CHECKED_MAX = 100
+
+/** A name that nobody has spares nobody, and the one who was meant dies. */
+async function idleExceptions(tx: Reading, { exceptions }: RevocationRequest): Promise<string[]> {
+  const warnings: string[] = []
+  for (const id of (exceptions?.clients ?? []).slice(0, EXCEPTIONS_CHECKED_MAX)) {
+    if ((await tx.findClient(id)) !== undefined) continue
+    warnings.push(`no client ${id} is registered, so to except it spares nothing`)
+  }
+  for (const id of (exceptions?.tokens ?? []).slice(0, EXCEPTIONS_CHECKED_MAX)) {
+    if ((await tx.findCredential(id)) !== undefined) continue
+    warnings.push(`no credential ${id} is on record, so to except it spares nothing`)
+  }
+  return warnings
 }
 
 const sparedWarning = ({ spared }: Matching): string[] =>

@@ -51,6 +51,7 @@ export function revoke(
       await settleDue(deps, tx)
       const { at: now } = await authorityTime(deps, tx)
       const terms = decideTerms(request, { policy: deps.policy, now })
+      refuseKeysTo(context, terms.selector)
       await refuseUnknownKeys(tx, terms.selector)
       const isCounted = beside !== undefined && !isVain(terms, beside.matched)
       const matching = isCounted ? beside : await match(deps, tx, terms, now)
@@ -80,6 +81,16 @@ function countBeside(
     if (plannedHash !== undefined && plannedHash !== hash) refuseDrift()
     if (resolvesToList(terms.selector)) return undefined
     return match(deps, tx, terms, now, takeCount(deps.store, hash, now))
+  })
+}
+
+/** To revoke a key is to change the keys, and needs the scope of both. */
+function refuseKeysTo({ caller }: Context, { keys }: Selector): void {
+  if (keys === undefined || caller.scopes === 'all') return
+  if (caller.scopes.includes('admin:keys:write')) return
+  refuse('scope-insufficient', 'to revoke a key needs scope admin:keys:write as well', {
+    next: 'issue a token with --scope admin:keys:write and give it in CREDCTL_TOKEN',
+    facts: { scope: 'admin:keys:write' },
   })
 }
 
@@ -194,7 +205,8 @@ export async function revokeForEvent(
 ): Promise<Revocation | undefined> {
   await settleDue(deps, tx)
   const { at: now } = await authorityTime(deps, tx)
-  const request = { selector, reason: 'privilege-withdrawn' } as const
+  // Final: to lift it would revive the tokens of a client that is disabled, or no longer there.
+  const request = { selector, reason: 'privilege-withdrawn', final: true } as const
   const terms = decideTerms(request, { policy: deps.policy, now })
   const matching = await match(deps, tx, terms, now)
   return isVain(terms, matching.matched) ? undefined : publish(deps, context, tx, terms, matching)

@@ -57,6 +57,7 @@ export async function startServer(
     dispatch: authority.dispatch,
     newRequestId: () => newId('req', systemClock.now(), systemEntropy),
     publicDocuments: {
+      issuerPath: new URL(issuer).pathname.replace(/\/$/, ''),
       jwks: () => jwks(deps),
       metadata: () => metadata(issuer),
       openapi: () => openApi(issuer, deps.version),

@@ -5,6 +5,8 @@
 
 /** One request names at most this many values in one dimension. */
 export const SELECTOR_VALUES_MAX = 10_000
+/** Scopes of a selector may be patterns, each of which is held against every scope of every token. */
+export const SELECTOR_PATTERNS_MAX = 100
 
 /** A key under which a mutation may be sent again: printable ASCII without blanks, this many at most. */
 export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 128

@@ -34,6 +34,8 @@ export interface HttpOptions {
 
 /** What anyone may read without a credential. */
 export interface PublicDocuments {
+  /** The path of the issuer, or empty: RFC 8414 §3 puts the well-known part before it. */
+  readonly issuerPath: string
   readonly jwks: () => Promise<object>
   readonly metadata: () => Promise<object>
   readonly openapi: () => Promise<object>
@@ -155,6 +157,12 @@ function mountDocuments(app: FastifyInstance, documents: PublicDocuments): void 
     )
   publish('/.well-known/jwks.json', JWKS_SECONDS_MAX, documents.jwks)
   publish('/.well-known/oauth-authorization-server', JWKS_SECONDS_MAX, documents.metadata)
+  if (documents.issuerPath !== '') {
+    publish(`${documents.issuerPath}/.well-known/jwks.json`, JWKS_SECONDS_MAX, documents.jwks)
+    const metadata = `/.well-known/oauth-authorization-server${documents.issuerPath}`
+    publish(metadata, JWKS_SECONDS_MAX, documents.metadata)
+    publish(`${documents.issuerPath}/openapi.json`, JWKS_SECONDS_MAX, documents.openapi)
+  }
   publish('/openapi.json', JWKS_SECONDS_MAX, documents.openapi)
 }
 

@@ -10,7 +10,7 @@ import {
   updateClient,
 } from '#app/clients.ts'
 import { listCredentials, showCredential } from '#app/credentials.ts'
-import type { Deps } from '#app/deps.ts'
+import type { Caller, Deps } from '#app/deps.ts'
 import { issueTokens } from '#app/issue.ts'
 import { listKeys, rotateKey, showKey } from '#app/keys.ts'
 import { liftRevocation, unblockRevocation } from '#app/lift.ts'
@@ -128,11 +128,23 @@ const credentialOperations = (
   async showCredential({ id }) {
     return credentialToWire(await showCredential(deps, id))
   },
-  async verifyToken(input) {
+  async verifyToken(input, { caller }) {
+    refuseReaching(input.issuer, caller)
     const { claims, ...decision } = await verifyToken(deps, input)
     return claims === undefined ? decision : { ...decision, claims: { ...claims } }
   },
 })
+
+/**
+ * Another issuer's keys are fetched by this machine, from where it stands in its network. Somebody far
+ * away may send it to a public issuer, which has TLS, and not to what listens next to it.
+ */
+function refuseReaching(issuer: string | undefined, { scopes }: Caller): void {
+  if (scopes === 'all' || issuer === undefined || issuer.startsWith('https://')) return
+  refuse('policy-denied', 'from afar only an https issuer may be named', {
+    next: 'verify it on the machine of the authority, or give an https issuer',
+  })
+}
 
 function credentialQuery(
   filter: Omit<Input<AdminApi['listCredentials']>, 'limit' | 'cursor'>,

@@ -13,7 +13,7 @@ import {
   Time,
   TimeInput,
 } from '#contract/common.ts'
-import { SELECTOR_VALUES_MAX } from '#contract/limits.ts'
+import { SELECTOR_PATTERNS_MAX, SELECTOR_VALUES_MAX } from '#contract/limits.ts'
 import { lazy, route } from '#contract/route.ts'
 
 const Values = lazy(() => z.array(Id).max(SELECTOR_VALUES_MAX))
@@ -43,7 +43,7 @@ export const SelectorInput = lazy(() =>
     clients: Values().default([]),
     subjects: LongValues().default([]),
     sessions: Values().default([]),
-    scopes: z.array(ScopePattern).max(SELECTOR_VALUES_MAX).default([]),
+    scopes: z.array(ScopePattern).max(SELECTOR_PATTERNS_MAX).default([]),
     audiences: LongValues().default([]),
     keys: Values().default([]),
     trusts: Values().default([]),

@@ -37,6 +37,7 @@ export function decideIssue(
       facts: { clientId: client.id },
     })
   }
+  refuseBreakGlass(client.id, policy, held)
   const scopes = grantedScopes(client, request.scopes)
   refuseEscalation(scopes, held)
   return {
@@ -85,6 +86,18 @@ const refusePattern = (client: Client, pattern: string): never =>
       facts: { clientId: client.id, refused: pattern, allowed: client.scopes },
     },
   )
+
+/**
+ * What an `--all` spares is for the administrator of the machine alone: whoever else could use it
+ * would outlive every revocation of all.
+ */
+export function refuseBreakGlass(clientId: string, policy: Policy, held: Held): void {
+  if (held === 'all' || !policy.revocation.breakGlassClients.includes(clientId)) return
+  refuse('policy-denied', `client ${clientId} is kept for emergencies on the machine itself`, {
+    next: 'ask an administrator on the machine of the authority',
+    facts: { clientId },
+  })
+}
 
 /** Nobody hands out more power over the authority than they hold themselves. */
 export function refuseEscalation(scopes: readonly string[], held: Held): void {

@@ -113,7 +113,7 @@ describe('revoking', () => {
     expect(revocation?.exceptions.sessions).toEqual([b[0]?.id])
   })
 
-  it.each(['clients', 'subjects', 'sessions', 'scopes', 'audiences', 'trusts', 'tokens'])(
+  it.each(['clients', 'subjects', 'sessions', 'audiences', 'trusts', 'tokens'])(
     'answers for ten thousand %s of which nothing is alive',
     async (dimension) => {
       const { world } = await withTokens()

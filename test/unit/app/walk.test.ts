@@ -228,7 +228,7 @@ async function disable({ world, model, draw }: Walk): Promise<string> {
   )
   expect(revocationId !== undefined).toBe(alive)
   if (revocationId !== undefined) {
-    const plain = { blocks: false, suspends: false, endsAt: Infinity, final: false }
+    const plain = { blocks: false, suspends: false, endsAt: Infinity, final: true }
     model.rules.push({ id: revocationId, matches, cut: model.event++, ...plain })
   }
   return 'disabled'

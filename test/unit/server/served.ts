@@ -39,6 +39,7 @@ export async function served(instead: Partial<Operating> = {}): Promise<Served> 
       }),
     newRequestId: () => `req_made_${(requests += 1)}`,
     publicDocuments: {
+      issuerPath: '',
       jwks: () => jwks(deps),
       metadata: () => metadata(ISSUER),
       openapi: () => openApi(ISSUER, deps.version),
