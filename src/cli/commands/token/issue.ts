@@ -81,6 +81,7 @@ export const tokenIssue = defineCommand({
 
   async run(kit, input) {
     mustFit(kit, input)
+    const scope = await scopesOf(kit, input)
     // Before anything is issued: a token that cannot be written anywhere would be lost.
     const file =
       input.outFile === undefined ? undefined : await kit.files.claimPrivate(input.outFile)
@@ -92,7 +93,7 @@ export const tokenIssue = defineCommand({
       return issued.map((one) => withoutToken(one, input.outFile ?? ''))
     }
     try {
-      await issue(kit, input, deliver)
+      await issue(kit, { ...input, scope }, deliver)
     } finally {
       await closed(file, written)
     }
@@ -124,6 +125,23 @@ function mustFit({ settings }: Kit, { env, count }: Input): void {
       next: 'use -o token or -o jsonl',
     })
   }
+}
+
+/**
+ * On a terminal the scopes are picked. A script that names none asks for all that the client has, also
+ * one that runs on somebody's terminal: what captures the token is not a person looking at it.
+ */
+async function scopesOf(kit: Kit, { client, scope }: Input): Promise<readonly string[]> {
+  if (0 < scope.length || !kit.isInteractive || !kit.io.isOutTty) return scope
+  const { showClient } = await kit.admin()
+  const { scopes } = await showClient({ id: client })
+  const named = scopes.filter((one) => !one.includes('*'))
+  if (named.length < 2) return scope
+  return await kit.prompt.checkbox({
+    message: 'Scopes:',
+    choices: named.map((value) => ({ value })),
+    required: true,
+  })
 }
 
 const closed = (file: PrivateFile | undefined, written: number): Promise<void> | undefined =>

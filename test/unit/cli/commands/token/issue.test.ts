@@ -104,14 +104,20 @@ describe('for people', () => {
     expect(err).toContain('credctl token list')
   })
 
-  it('picks the client from a list', async () => {
+  it('picks the client and its scopes from lists', async () => {
     const { run } = await stage()
     const ran = await run('token issue -o token', {
       tty: true,
-      answers: [{ to: 'select', about: /Client/, answer: 'bot' }],
+      answers: [
+        { to: 'select', about: /Client/, answer: 'bot' },
+        { to: 'checkbox', about: /Scopes/, answer: ['deploy:prod'] },
+      ],
     })
     expect([ran.status, ran.err]).toEqual([0, ''])
-    expect(ran.out.trim()).toMatch(JWT)
+    const [, claims = ''] = ran.out.trim().split('.')
+    expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({
+      scope: 'deploy:prod',
+    })
   })
 
   it('prints only what --fields names', async () => {
