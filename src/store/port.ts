@@ -4,6 +4,7 @@ import type { Credential } from '#domain/credential/credential.ts'
 import type { FeedEntry, FeedState } from '#domain/feed/entry.ts'
 import type { Key, KeyPurpose, KeyState } from '#domain/keys/key.ts'
 import type { Exceptions, Reason, Revocation, Selector } from '#domain/revocation/revocation.ts'
+import type { CandidateValues } from '#domain/revocation/rule-index.ts'
 import type { Instant } from '#kernel/instant.ts'
 import type { Page, PageRequest } from '#kernel/page.ts'
 
@@ -167,18 +168,6 @@ export interface CredentialSelection {
   readonly expiringAfter: Instant
   readonly afterId?: string
   readonly limit: number
-}
-
-export interface CandidateValues {
-  readonly tokens: readonly string[]
-  readonly clients: readonly string[]
-  readonly subjects: readonly string[]
-  readonly sessions: readonly string[]
-  /** Scopes and every pattern that could match one of them. */
-  readonly scopes: readonly string[]
-  readonly audiences: readonly string[]
-  readonly keys: readonly string[]
-  readonly trusts: readonly string[]
 }
 
 export interface RevocationFilter {

@@ -327,7 +327,7 @@ describe('backup and restore', () => {
           status: 137,
           out: '',
         })
-        // Between the two renames there is no database; the next run brings it.
+        // Cut short while it is filled, the database refuses everything until a restore is run again.
         const { status, err } = await home.run(argv)
         expect(status, `${points[index]}: ${err}`).toBe(0)
         return (await examine(join(folder, 'authority.db'))).feed.length

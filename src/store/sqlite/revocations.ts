@@ -1,3 +1,4 @@
+import type { CandidateValues } from '#domain/revocation/rule-index.ts'
 import type { Position } from '#domain/feed/position.ts'
 import type {
   Exceptions,
@@ -10,7 +11,7 @@ import type {
 import { dimensions } from '#domain/revocation/selector.ts'
 import { type Instant, instant } from '#kernel/instant.ts'
 import type { Page, PageRequest } from '#kernel/page.ts'
-import type { CandidateValues, RevocationFilter } from '#store/port.ts'
+import type { RevocationFilter } from '#store/port.ts'
 import { condition, given, where } from './condition.ts'
 import { assert, type Connection, type Value } from './connection.ts'
 import { oneMore, pageOf, seenLastNumber } from './cursor.ts'

@@ -8,7 +8,8 @@ import type { Revocation } from '#domain/revocation/revocation.ts'
 import { fromSeconds, instant } from '#kernel/instant.ts'
 import { Problem } from '#kernel/problem.ts'
 import type { Page, PageRequest } from '#kernel/page.ts'
-import type { CandidateValues, Store } from '#store/port.ts'
+import type { CandidateValues } from '#domain/revocation/rule-index.ts'
+import type { Store } from '#store/port.ts'
 
 export type OpenStore = () => Promise<Store>
 

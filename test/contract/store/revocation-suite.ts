@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { position } from '#domain/feed/position.ts'
 import type { Revocation, Selector } from '#domain/revocation/revocation.ts'
-import type { CandidateValues } from '#store/port.ts'
+import type { CandidateValues } from '#domain/revocation/rule-index.ts'
 import {
   allPages,
   ids,

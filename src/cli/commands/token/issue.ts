@@ -46,6 +46,7 @@ export const tokenIssue = defineCommand({
   summary: 'Issue a token',
   description: [
     'Prints the token this once: from then on there is only its id, by which it is listed and revoked. A lifetime longer than policy allows is shortened, which is said on stderr and, as clampedFrom, in the JSON.',
+    'On a terminal, client and scopes that are not named are picked from lists; a script that names no scope gets all that the client may have.',
     'For scripts: -o token prints the token alone, -o env two lines for a shell, and --out-file keeps it out of stdout and thus out of logs.',
   ],
   args: {},
