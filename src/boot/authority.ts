@@ -140,8 +140,8 @@ function makeBelow(directory: string): boolean {
     const parent = dirname(directory)
     if (code !== 'ENOENT' || existsSync(parent) || parent === directory) throw failure
     makeBelow(parent)
-    mkdirSync(directory, { mode: 0o700 })
-    return true
+    // Once more from the top: another process may have made it since, and that is as good.
+    return makeBelow(directory)
   }
 }
 
