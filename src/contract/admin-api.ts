@@ -4,6 +4,7 @@ import { clientApi } from './admin/client.ts'
 import { credentialApi } from './admin/credential.ts'
 import { keyApi } from './admin/key.ts'
 import { revocationApi } from './admin/revocation.ts'
+import { verifierApi } from './admin/verifier.ts'
 import { feedApi } from './feed.ts'
 import type { Operations } from './route.ts'
 
@@ -15,6 +16,7 @@ export const adminApi = {
   ...revocationApi,
   ...keyApi,
   ...auditApi,
+  ...verifierApi,
   ...feedApi,
 }
 export type AdminApi = typeof adminApi

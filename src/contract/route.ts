@@ -10,8 +10,11 @@ export interface Route<Params, Query, Body, Reply, QueryGiven = Query, BodyGiven
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   readonly path: `/v1/${string}`
   readonly summary: string
-  /** What a caller's token must carry. */
-  readonly scope: AdminScope
+  /**
+   * What a caller's token must carry. `feed:follow` is no scope of a token: a verifier has it by its
+   * credential (or, on loopback, without one), and the local administrator has everything.
+   */
+  readonly scope: AdminScope | 'feed:follow'
   readonly params: z.ZodType<Params>
   readonly query: z.ZodType<Query, QueryGiven>
   readonly body: z.ZodType<Body, BodyGiven>

@@ -7,7 +7,7 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 const TIME_CHARACTERS = 10
 const RANDOM_CHARACTERS = 12
 
-export type IdPrefix = 'cred' | 'rev' | 'key' | 'aud' | 'req' | 'plan'
+export type IdPrefix = 'cred' | 'rev' | 'key' | 'aud' | 'req' | 'plan' | 'ver' | 'sel'
 
 /**
  * Makes a time-sorted identifier: 50 bits of milliseconds, then 60 random bits.

@@ -3,7 +3,7 @@ export interface ProblemRow {
   readonly title: string
   /** The process's exit status, as the manual documents it. */
   readonly exit: ExitStatus
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 422 | 429 | 500 | 503
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 503
   /** Given by the command line itself; no route may declare it. */
   readonly local?: true
   /** The RFC 6749 §5.2 name, for refusals that an OAuth endpoint may give. */
@@ -41,6 +41,10 @@ export const problems = {
   'client-unknown': { title: 'No such client', exit: 3, status: 404, oauth: 'invalid_client' },
   'credential-unknown': { title: 'No such credential', exit: 3, status: 404 },
   'revocation-unknown': { title: 'No such revocation', exit: 3, status: 404 },
+  'verifier-unknown': { title: 'No such verifier', exit: 3, status: 404 },
+  'selection-unknown': { title: 'No such selection', exit: 3, status: 404 },
+  'incarnation-unknown': { title: 'No such incarnation', exit: 3, status: 404 },
+  'feed-compacted': { title: 'Entries are gone', exit: 3, status: 410 },
   'key-unknown': { title: 'No such key', exit: 3, status: 404 },
   'context-unknown': { title: 'No such context', exit: 3, status: 404, local: true },
   'topic-unknown': { title: 'No such help topic', exit: 3, status: 404, local: true },
@@ -75,10 +79,15 @@ export const problems = {
   'authority-exists': { title: 'Authority exists', exit: 8, status: 409, local: true },
   'authority-serving': { title: 'Already being served', exit: 8, status: 409, local: true },
   'context-exists': { title: 'Context exists', exit: 8, status: 409, local: true },
+  'verifier-exists': { title: 'Verifier exists', exit: 8, status: 409 },
+  'feed-diverged': { title: 'The feed parts from what was seen', exit: 8, status: 409 },
+  'authority-restored': { title: 'An old database was put in place', exit: 8, status: 409 },
+  'certificate-invalid': { title: 'Certificate does not hold', exit: 1, status: 400, local: true },
   'client-exists': { title: 'Client exists', exit: 8, status: 409 },
   'revocation-final': { title: 'Revocation is final', exit: 8, status: 409 },
   'revocation-lifted': { title: 'Revocation was lifted', exit: 8, status: 409 },
   'idempotency-conflict': { title: 'Idempotency key was used', exit: 8, status: 409 },
+  'selection-gap': { title: 'The list has a gap', exit: 8, status: 409 },
   'plan-drift': { title: 'The plan no longer fits', exit: 8, status: 409 },
   'authority-missing': { title: 'No authority here', exit: 1, status: 404, local: true },
   'store-corrupt': { title: 'Database is damaged', exit: 1, status: 500 },
@@ -98,6 +107,8 @@ export const problems = {
   },
   'authority-stopping': { title: 'Authority is stopping', exit: 75, status: 503, retry: true },
   'clock-behind': { title: 'Clock is behind', exit: 75, status: 503, retry: true },
+  'clock-stepped': { title: 'Clock was set', exit: 75, status: 503 },
+  'leases-exhausted': { title: 'Too many verifiers', exit: 75, status: 429 },
   'issuer-unreachable': { title: 'Issuer unreachable', exit: 75, status: 503, retry: true },
   'output-failed': { title: 'Output cannot be written', exit: 1, status: 500, local: true },
   'token-not-accepted': { title: 'Token not accepted', exit: 1, status: 403, local: true },

@@ -5,6 +5,9 @@ import type { FeedEntry, FeedState } from '#domain/feed/entry.ts'
 import type { Key, KeyPurpose, KeyState } from '#domain/keys/key.ts'
 import type { Exceptions, Reason, Revocation, Selector } from '#domain/revocation/revocation.ts'
 import type { CandidateValues } from '#domain/revocation/rule-index.ts'
+import type { Position } from '#domain/feed/position.ts'
+import type { VerifierMode } from '#domain/feed/head.ts'
+import type { Incarnation } from '#domain/proof/proof.ts'
 import type { Instant } from '#kernel/instant.ts'
 import type { Page, PageRequest } from '#kernel/page.ts'
 
@@ -79,6 +82,28 @@ export interface Reading {
   listAudit(filter: AuditFilter, page: PageRequest): Promise<Page<AuditEntry>>
   /** In order, those after `after`. */
   feedEntries(after: number, limit: number): Promise<readonly FeedEntry[]>
+  feedEntry(at: Position): Promise<FeedEntry | undefined>
+  /** The entries after this position are all there; below it only those in force. */
+  feedFloor(): Promise<Position>
+
+  findVerifier(id: string): Promise<VerifierRecord | undefined>
+  findVerifierByName(name: string): Promise<VerifierRecord | undefined>
+  /** By id, ascending; removed ones too. */
+  listVerifiers(page: PageRequest): Promise<Page<VerifierRecord>>
+  findIncarnation(id: string): Promise<Incarnation | undefined>
+  /**
+   * Those that may be given heads, or hold a lease by one, after `afterMicros` (`headsUntilMicros` +
+   * limit is later, and they have not released it before), by id, ascending; all of them without it.
+   */
+  incarnations(filter: IncarnationFilter): Promise<readonly Incarnation[]>
+  /** Every audience that any incarnation on record, released or not, follows the feed for. */
+  verifiedAudiences(): Promise<readonly string[]>
+  /** Unlifted revocations whose enforcement is not on record yet, by position, the oldest first. */
+  unenforcedRevocations(limit: number): Promise<readonly Revocation[]>
+
+  findSelection(id: string): Promise<SelectionRecord | undefined>
+  /** Its tokens, in the order in which they were given. */
+  selectionTokens(id: string): Promise<readonly string[]>
 
   findReply(actor: string, key: string): Promise<StoredReply | undefined>
   /** Whether `forgetReplies` would find work. */
@@ -99,6 +124,29 @@ export interface Writing extends Reading {
    * whichever is later, and answers the feed as it stands then: what a signed head says.
    */
   advanceFeedTime(clockMicros: number): Promise<FeedState>
+
+  /**
+   * Removes entries up to `floor` that are not in force: revocations that are lifted or whose `until`
+   * was before `endedBeforeSeconds`, with their `unblock` and `lift`; keys that a later entry
+   * replaces, but for those of purpose `feed`; epochs. Says how many went; at most `limit` at a time.
+   */
+  compactFeed(step: CompactionStep): Promise<number>
+
+  insertVerifier(verifier: VerifierRecord): Promise<void>
+  updateVerifier(verifier: VerifierRecord): Promise<void>
+  /** Inserts, or puts in the place of the one with its id; an acknowledgement is kept. */
+  upsertIncarnation(incarnation: Incarnation): Promise<void>
+  /** Of those named, to this instant unless theirs is later. */
+  extendHeads(ids: readonly string[], headsUntilMicros: number): Promise<void>
+  /** Takes acknowledgements; one of a lower position than is on record changes nothing. */
+  acknowledge(acknowledgements: readonly StoredAcknowledgement[]): Promise<void>
+  /** Forgets those last seen before; says how many. */
+  forgetIncarnations(lastSeenBefore: Instant, limit: number): Promise<number>
+
+  insertSelection(selection: SelectionRecord): Promise<void>
+  /** Adds tokens at `offset`; those that are there already at their places are left. */
+  appendSelection(id: string, offset: number, tokens: readonly string[]): Promise<void>
+  forgetSelections(createdBefore: Instant): Promise<number>
 
   insertClient(client: Client): Promise<void>
   updateClient(client: Client): Promise<void>
@@ -121,6 +169,51 @@ export interface Writing extends Reading {
    * its elders keeps the younger ones a little longer.
    */
   purgeCredentials(tier: Tier, expiredBefore: Instant, limit: number): Promise<PurgeStep>
+}
+
+/** What a resource server follows the feed with. */
+export interface VerifierRecord {
+  /** `ver_…`. */
+  readonly id: string
+  readonly name: string
+  /** Empty: any. */
+  readonly audiences: readonly string[]
+  readonly mode: VerifierMode
+  /** Of the secret half of its credential: a keyed hash. */
+  readonly secretHash: Uint8Array
+  readonly createdAt: Instant
+  readonly removedAt?: Instant
+}
+
+export interface IncarnationFilter {
+  readonly leaseAfterMicros?: number
+  readonly verifierId?: string
+}
+
+export interface StoredAcknowledgement {
+  readonly incarnation: string
+  readonly position: Position
+  readonly chain: string
+  readonly digest: string
+  readonly headMicros: number
+  readonly atMicros: number
+  readonly released: boolean
+}
+
+/** An exact list on its way in; forgotten a day after it was begun. */
+export interface SelectionRecord {
+  /** `sel_…`. */
+  readonly id: string
+  readonly actor: string
+  readonly createdAt: Instant
+  /** How many tokens it holds. */
+  readonly tokens: number
+}
+
+export interface CompactionStep {
+  readonly floor: Position
+  readonly endedBeforeSeconds: number
+  readonly limit: number
 }
 
 /** What was answered to a request that may be sent again (see `app/idempotency.ts`). */

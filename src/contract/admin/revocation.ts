@@ -140,6 +140,12 @@ const request = lazy(() => ({
   expiresAt: TimeInput.optional(),
   final: z.boolean().default(false),
   incidentId: Id.optional(),
+  /**
+   * `false`: nobody waits for a count, which makes it severe, and concerns every known audience.
+   */
+  count: z.boolean().default(true),
+  /** An exact list drawn up before by `appendSelection`, in the place of `selector.tokens`. */
+  selectionId: Id.optional(),
 }))
 
 export const Plan = lazy(() =>
@@ -158,7 +164,9 @@ export const Plan = lazy(() =>
       final: z.boolean(),
       expiresAt: Time.optional(),
       incidentId: z.string().optional(),
-      matched: Matched(),
+      selectionId: z.string().optional(),
+      /** Absent where nobody counted. */
+      matched: Matched().optional(),
       /** What a responder types to confirm a severe revocation: the selector's canonical form. */
       phrase: z.string(),
       /** Whether it is so large, or so general, that the phrase must be typed. */
@@ -169,6 +177,55 @@ export const Plan = lazy(() =>
     .meta({ id: 'Plan' }),
 )
 
+/** Where the enforcement of a revocation stands: computed from what is on record, at one instant. */
+export const Enforcement = lazy(() =>
+  z
+    .object({
+      revocationId: z.string(),
+      state: z.enum(revocationStates),
+      position: z.number().int(),
+      publishedAt: Time,
+      /** Authority time of this answer. */
+      at: Time,
+      /** From when on enforcement is certain even if nobody is heard of again; grace included. */
+      certainBy: Time,
+      enforcedAt: Time.optional(),
+      graceEndsAt: Time.optional(),
+      /** The roster: who was given a head below the revocation and may still have decided by it. */
+      verifiers: z.object({
+        total: z.number().int(),
+        acknowledged: z.number().int(),
+        /** Not heard of, but their lease has run out. */
+        lapsed: z.number().int(),
+        /** Neither yet. */
+        waiting: z.number().int(),
+      }),
+      /** From publication to acknowledgement, milliseconds; absent while there is none. */
+      acknowledgedMs: z.object({ p50: z.number(), p99: z.number(), max: z.number() }).optional(),
+      /** Those of the roster that have not acknowledged, the latest lease first; 100 at most. */
+      stragglers: z.array(
+        z.object({
+          verifierId: z.string(),
+          incarnation: z.string(),
+          name: z.string(),
+          leaseEndsAt: Time,
+          lapsed: z.boolean(),
+          appliedPosition: z.number().int().optional(),
+        }),
+      ),
+      audiences: z.array(
+        z.object({
+          audience: z.string(),
+          verifiers: z.number().int(),
+          state: z.enum(['enforced', 'waiting', 'unproven']),
+          /** Of `unproven`: until the last matching token has expired. */
+          until: Time.optional(),
+        }),
+      ),
+    })
+    .meta({ id: 'Enforcement' }),
+)
+
 const refusals = [
   'selector-empty',
   'nothing-matched',
@@ -176,6 +233,12 @@ const refusals = [
   'clock-behind',
   'plan-drift',
 ] as const
+
+export const Selection = lazy(() =>
+  z
+    .object({ id: z.string(), tokens: z.number().int(), createdAt: Time, expiresAt: Time })
+    .meta({ id: 'Selection' }),
+)
 
 export const revocationApi = {
   planRevocation: route({
@@ -197,11 +260,25 @@ export const revocationApi = {
     scope: 'admin:revocations:write',
     params: () => NoParams,
     query: () => NoQuery,
-    /** With `planHash`, what was planned is what is revoked, or it is `plan-drift`. */
-    body: () => z.strictObject({ ...request(), planHash: z.string().max(128).optional() }),
+    /**
+     * With `planHash`, what was planned is what is revoked, or it is `plan-drift`; with `planned`
+     * also where a client, scope or audience is hit that was not in the plan, or 10 % more
+     * credentials are.
+     */
+    body: () =>
+      z.strictObject({
+        ...request(),
+        planHash: z.string().max(128).optional(),
+        planned: Matched().optional(),
+      }),
     reply: () =>
-      z.object({ revocation: Revocation().optional(), items: z.array(RevocationItem()) }),
-    refuses: refusals,
+      z.object({
+        revocation: Revocation().optional(),
+        items: z.array(RevocationItem()),
+        /** How many credentials were minted between plan and revocation, and revoked too. */
+        mintedMeanwhile: z.number().int().optional(),
+      }),
+    refuses: [...refusals, 'selection-unknown'],
   }),
   listRevocations: route({
     method: 'GET',
@@ -238,11 +315,35 @@ export const revocationApi = {
     scope: 'admin:revocations:write',
     params: () => IdParams,
     query: () => NoQuery,
-    body: () => z.strictObject({ justification: z.string().min(1).max(1000).optional() }),
+    /**
+     * With `onlyTokens` just these are given back, and of the rest nothing changes: the revocation is
+     * lifted and published anew in the same transaction, with them (and their sessions) spared.
+     */
+    body: () =>
+      z.strictObject({
+        justification: z.string().min(1).max(1000).optional(),
+        onlyTokens: Values().optional(),
+      }),
     /** `revived`: what is accepted again, as no other revocation matches it. */
     reply: () =>
-      z.object({ revocation: Revocation(), alreadyLifted: z.boolean(), revived: Matched() }),
-    refuses: ['revocation-unknown', 'revocation-final'],
+      z.object({
+        revocation: Revocation(),
+        alreadyLifted: z.boolean(),
+        revived: Matched(),
+        /** Of a part: what is in force instead. */
+        replacement: Revocation().optional(),
+        /** Of a part: what became of each token named. */
+        items: z
+          .array(
+            z.object({
+              target: z.string(),
+              result: z.enum(['revived', 'not-revoked-by-it', 'still-revoked', 'not-found']),
+              detail: z.string().optional(),
+            }),
+          )
+          .optional(),
+      }),
+    refuses: ['revocation-unknown', 'revocation-final', 'revocation-lifted', 'nothing-matched'],
   }),
   unblockRevocation: route({
     method: 'POST',
@@ -254,5 +355,71 @@ export const revocationApi = {
     body: () => z.strictObject({ justification: z.string().min(1).max(1000).optional() }),
     reply: () => z.object({ revocation: Revocation(), alreadyUnblocked: z.boolean() }),
     refuses: ['revocation-unknown', 'revocation-lifted'],
+  }),
+  showEnforcement: route({
+    method: 'GET',
+    path: '/v1/revocations/:id/enforcement',
+    summary: 'Say where the enforcement of a revocation stands',
+    scope: 'admin:revocations:read',
+    params: () => IdParams,
+    query: () => NoQuery,
+    body: () => NoBody,
+    reply: () => Enforcement(),
+    refuses: ['revocation-unknown'],
+  }),
+  certifyRevocation: route({
+    method: 'POST',
+    path: '/v1/revocations/:id/certificate',
+    // It can be asked again and again; each time the authority states what is so then.
+    isRead: true,
+    summary: 'Sign a certificate that a revocation is enforced',
+    scope: 'admin:revocations:read',
+    params: () => IdParams,
+    query: () => NoQuery,
+    body: () => NoBody,
+    /** `certificate`: a JWS of type feed-certificate+jwt; absent while it is not enforced. */
+    reply: () => z.object({ enforcement: Enforcement(), certificate: z.string().optional() }),
+    refuses: ['revocation-unknown', 'key-locked', 'clock-behind'],
+  }),
+  createSelection: route({
+    method: 'POST',
+    path: '/v1/selections',
+    isRead: true,
+    summary: 'Begin an exact list of tokens that is too long for one request',
+    scope: 'admin:revocations:write',
+    params: () => NoParams,
+    query: () => NoQuery,
+    body: () => NoBody,
+    reply: () => Selection(),
+    refuses: [],
+  }),
+  /** Sent again with the same offset it changes nothing, so that a cut line is gone on with. */
+  appendSelection: route({
+    method: 'POST',
+    path: '/v1/selections/:id/items',
+    isRead: true,
+    summary: 'Add tokens to an exact list',
+    scope: 'admin:revocations:write',
+    params: () => IdParams,
+    query: () => NoQuery,
+    body: () =>
+      z.strictObject({
+        /** How many came before these. */
+        offset: z.number().int().min(0),
+        tokens: Values(),
+      }),
+    reply: () => Selection(),
+    refuses: ['selection-unknown', 'selection-gap'],
+  }),
+  showSelection: route({
+    method: 'GET',
+    path: '/v1/selections/:id',
+    summary: 'Show how far an exact list has come',
+    scope: 'admin:revocations:read',
+    params: () => IdParams,
+    query: () => NoQuery,
+    body: () => NoBody,
+    reply: () => Selection(),
+    refuses: ['selection-unknown'],
   }),
 }

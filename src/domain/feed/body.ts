@@ -55,6 +55,8 @@ export interface KeyBody {
   readonly jwk: Readonly<Record<string, string>>
   /** Milliseconds of authority time. */
   readonly retireAfter?: number
+  /** Of a feed key: the word of the one before it (see `KeyRecord`). */
+  readonly endorsement?: string
 }
 
 export function revokeBody(revocation: Revocation, record: string): RevokeBody {

@@ -58,7 +58,7 @@ const fields: { readonly [O in FeedOp]: readonly (keyof FeedBodies[O])[] } = {
   ],
   unblock: ['id', 'cut'],
   lift: ['id'],
-  key: ['id', 'purpose', 'algorithm', 'state', 'jwk', 'retireAfter'],
+  key: ['id', 'purpose', 'algorithm', 'state', 'jwk', 'retireAfter', 'endorsement'],
   epoch: ['continues', 'chain'],
 }
 

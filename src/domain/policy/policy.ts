@@ -10,6 +10,16 @@ export interface Policy {
     readonly staleness: 'strict' | 'standard' | 'relaxed'
     readonly graceSecondsMax: number
   }
+  /** Of each class: how old the newest head may be that a verifier still decides by. */
+  readonly stalenessSeconds: Readonly<Record<'strict' | 'standard' | 'relaxed', number>>
+  readonly feed: {
+    /** A signed head is issued at least this often while someone listens. */
+    readonly heartbeatMs: number
+    /** This many entries at least can be fetched one by one; older ones only as a snapshot. */
+    readonly entriesKept: number
+    /** Live leases of one verifier credential at a time. */
+    readonly leasesPerCredentialMax: number
+  }
   readonly tiers: Readonly<
     Record<Tier, { readonly ttlSecondsMax: number; readonly retentionSeconds: number }>
   >
@@ -33,6 +43,8 @@ export const defaultPolicy: Policy = {
     staleness: 'standard',
     graceSecondsMax: 30,
   },
+  stalenessSeconds: { strict: 10, standard: 30, relaxed: 300 },
+  feed: { heartbeatMs: 1000, entriesKept: 10_000, leasesPerCredentialMax: 10_000 },
   tiers: {
     low: { ttlSecondsMax: 900, retentionSeconds: 7 * DAY },
     standard: { ttlSecondsMax: HOUR, retentionSeconds: 30 * DAY },
@@ -61,3 +73,16 @@ const ttlSecondsMax = (policy: Policy, tier: Tier): number =>
 /** The longest lifetime that any token may be given now; the feed's `maxTtl`. */
 export const maxTtlSeconds = (policy: Policy): number =>
   Math.max(...(['low', 'standard', 'high'] as const).map((tier) => ttlSecondsMax(policy, tier)))
+
+/** Seconds by mode, as heads tell them: `relaxed` takes effect only where policy's default is relaxed. */
+export const stalenessLimits = ({
+  defaults,
+  stalenessSeconds,
+}: Policy): Readonly<Record<'strict' | 'standard' | 'relaxed', number>> => {
+  const most = stalenessSeconds[defaults.staleness]
+  return {
+    strict: Math.min(stalenessSeconds.strict, most),
+    standard: Math.min(stalenessSeconds.standard, most),
+    relaxed: Math.min(stalenessSeconds.relaxed, most),
+  }
+}

@@ -1,4 +1,5 @@
 import type { Position } from '#domain/feed/position.ts'
+import type { Coverage } from '#domain/proof/proof.ts'
 import type { Instant } from '#kernel/instant.ts'
 
 export const reasons = [
@@ -90,6 +91,10 @@ export interface Revocation {
   readonly suspends: boolean
   readonly publishedAt: Instant
   readonly enforcedAt?: Instant
+  /** From when on enforcement is certain, whatever happens; fixed at publication, grace included. */
+  readonly enforcedBy?: Instant
+  /** Whom it concerns, fixed at publication; absent on those of before it was kept. */
+  readonly coverage?: Coverage
   readonly liftedAt?: Instant
   /** Ends the block; of a suspension the whole. Without effect once either has ended early. */
   readonly expiresAt?: Instant
