@@ -13,9 +13,6 @@ import { listCredentials, showCredential } from '#app/credentials.ts'
 import type { Caller, Deps } from '#app/deps.ts'
 import { issueTokens } from '#app/issue.ts'
 import { listKeys, rotateKey, showKey } from '#app/keys.ts'
-import { liftRevocation, unblockRevocation } from '#app/lift.ts'
-import { planRevocation } from '#app/revocation-plan.ts'
-import { listRevocations, revoke, showRevocation } from '#app/revoke.ts'
 import { syncFeed } from '#app/sync.ts'
 import { verifyToken } from '#app/verify-token.ts'
 import type { AdminApi } from '#contract/admin-api.ts'
@@ -23,18 +20,15 @@ import type { Input } from '#contract/route.ts'
 import { formatInstant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Operating } from './dispatch.ts'
+import { present } from './present.ts'
+import { revocationOperations } from './revocation-operations.ts'
 import {
   auditToWire,
   clientToWire,
   credentialToWire,
-  instantOf,
   keyToWire,
-  matchedToWire,
   optionalInstant,
   pageToWire,
-  planToWire,
-  revocationToWire,
-  selectorFromWire,
 } from './wire.ts'
 
 /** The operations of the contract, each a use case between two translations. */
@@ -165,62 +159,6 @@ function tagOf(text: string): { key: string; value: string } {
   return { key: text.slice(0, at), value: text.slice(at + 1) }
 }
 
-const revocationOperations = (
-  deps: Deps,
-): Some<
-  | 'planRevocation'
-  | 'revoke'
-  | 'listRevocations'
-  | 'showRevocation'
-  | 'liftRevocation'
-  | 'unblockRevocation'
-> => ({
-  async planRevocation(input, call) {
-    return planToWire(await planRevocation(deps, call, requestOf(input)))
-  },
-  async revoke(input, call) {
-    const { revocation, items } = await revoke(deps, call, requestOf(input), input.planHash)
-    const results = items.map((item) => ({ ...item }))
-    return revocation === undefined
-      ? { items: results }
-      : { revocation: revocationToWire(revocation), items: results }
-  },
-  async listRevocations({ limit, cursor, ...filter }) {
-    return pageToWire(
-      await listRevocations(deps, present(filter), { limit, cursor }),
-      revocationToWire,
-    )
-  },
-  async showRevocation({ id }) {
-    return revocationToWire(await showRevocation(deps, id))
-  },
-  async liftRevocation({ id, justification }, call) {
-    const lifted = await liftRevocation(deps, call, id, justification)
-    return {
-      revocation: revocationToWire(lifted.revocation),
-      alreadyLifted: lifted.alreadyLifted,
-      revived: matchedToWire(lifted.revived),
-    }
-  },
-  async unblockRevocation({ id, justification }, call) {
-    const { revocation, alreadyUnblocked } = await unblockRevocation(deps, call, id, justification)
-    return { revocation: revocationToWire(revocation), alreadyUnblocked }
-  },
-})
-
-const requestOf = (input: Input<AdminApi['planRevocation']>): Parameters<typeof revoke>[2] => ({
-  selector: selectorFromWire(input.selector),
-  exceptions: input.exceptions,
-  reason: input.reason,
-  reach: input.reach,
-  graceSeconds: input.graceSeconds,
-  final: input.final,
-  message: input.message,
-  block: input.block,
-  incidentId: input.incidentId,
-  expiresAt: input.expiresAt === undefined ? undefined : instantOf(input.expiresAt),
-})
-
 const keyOperations = (deps: Deps): Some<'listKeys' | 'showKey' | 'rotateKey'> => ({
   async listKeys({ limit, cursor, purpose, state }) {
     const filter = present({ purpose, states: state === undefined ? undefined : [state] })
@@ -251,12 +189,3 @@ const feedOperations = (deps: Deps): Some<'syncFeed'> => ({
     return { head, feedKeys: feedKeys.map((jwk) => ({ ...jwk })) }
   },
 })
-
-type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
-
-/** Drops what is undefined: a filter's absent member filters nothing. */
-function present<T extends object>(filter: T): Present<T> {
-  return Object.fromEntries(
-    Object.entries(filter).filter(([, value]) => value !== undefined),
-  ) as Present<T>
-}
