@@ -11,10 +11,11 @@ import type { Row } from './harness.ts'
 import { lists } from './lists.ts'
 import { revoking } from './revoking.ts'
 import { simulating } from './simulating.ts'
+import { fanout } from './fanout.ts'
 import { start } from './start.ts'
 import { verifying } from './verifying.ts'
 
-const suites = [start, verifying, revoking, lists, simulating]
+const suites = [start, verifying, revoking, fanout, lists, simulating]
 
 const { values } = parseArgs({
   options: {
