@@ -26,9 +26,14 @@ export const ENTRIES_MAX = 1000
 /**
  * The feed as verifiers follow it. Two more paths are served beside these, since their answers are
  * streams: `GET /v1/feed` (server-sent events; `entry` with the stored bytes as data and the position
- * as id, `head` with a signed head; resumes after `Last-Event-ID`) and `GET /v1/feed/snapshot`
- * (`application/jsonl`: `{ "head": … }`, then the bytes of one entry in force a line, by position).
- * Below the floor both the stream and the entries answer 410, `feed-compacted`.
+ * as id, `head` with a signed head; resumes after `Last-Event-ID`, or after the query's `after`) and
+ * `GET /v1/feed/snapshot` (`application/jsonl`: `{ "head": … }`, then the bytes of one entry in force
+ * a line, by position). Below the floor both the stream and the entries answer 410, `feed-compacted`.
+ *
+ * A head is a lease, and who is given one must be on record before: both streams take the query
+ * `incarnation`, and answer 404, `incarnation-unknown`, until a sync has made it known. A stream may
+ * say `event: spread` with a number of milliseconds: whoever acknowledges waits a random part of
+ * that before, so that thousands do not speak at once. It is a hint, not signed, at most 1000.
  */
 export const feedApi = {
   syncFeed: route({
@@ -61,7 +66,16 @@ export const feedApi = {
           feedKeys: z.array(PublicJwk),
         })
         .meta({ id: 'FeedSync' }),
-    refuses: ['clock-behind', 'clock-stepped', 'key-locked', 'feed-diverged', 'leases-exhausted'],
+    refuses: [
+      'clock-behind',
+      'clock-stepped',
+      'key-locked',
+      'feed-diverged',
+      'authority-restored',
+      'audience-refused',
+      'incarnation-unknown',
+      'leases-exhausted',
+    ],
   }),
   acknowledgeFeed: route({
     method: 'POST',
@@ -94,6 +108,8 @@ export const feedApi = {
       z.strictObject({
         after: z.coerce.number<number>().refine(isPosition, 'that is no position of a feed'),
         limit: z.coerce.number<number>().int().min(1).max(ENTRIES_MAX).default(ENTRIES_MAX),
+        /** Who asks; entries give no lease, so it may be left out. */
+        incarnation: Incarnation.optional(),
       }),
     body: () => z.strictObject({}),
     reply: () =>
@@ -110,7 +126,10 @@ export const feedApi = {
   }),
 }
 
-/** What an acknowledgement from afar is made of; `server` shares the schema with its streams. */
-export const LastEventId = lazy(() =>
-  z.coerce.number<number>().refine(isPosition, 'that is no position of a feed'),
+/** What a stream is asked with; `after` is the query's or the header `Last-Event-ID`. */
+export const StreamQuery = lazy(() =>
+  z.object({
+    incarnation: Incarnation,
+    after: z.coerce.number<number>().refine(isPosition, 'that is no position of a feed').optional(),
+  }),
 )
