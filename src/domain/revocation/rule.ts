@@ -1,5 +1,6 @@
 import type { Credential } from '#domain/credential/credential.ts'
 import type { Position } from '#domain/feed/position.ts'
+import type { RevokeRecord } from '#domain/feed/record.ts'
 import { instant, toSeconds, type Instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import { matchesPattern } from './pattern.ts'
@@ -143,6 +144,34 @@ export function ruleOf(revocation: RuleSource): Rule {
     sparedSubjects: ordered(exceptions.subjects),
     sparedSessions: ordered(exceptions.sessions),
     spares: Object.values(exceptions).some((values) => 0 < (values as readonly string[]).length),
+  }
+}
+
+/**
+ * Lays out a revocation as the feed tells it. The feed does not say whether an end is set, since it is
+ * another entry that ends it; a block is what has no cut and is not of a key.
+ */
+export function ruleOfRecord(record: RevokeRecord): Rule {
+  const { from, before, ...resolved } = record.selector
+  const rule = ruleOf({
+    id: record.id,
+    position: record.position,
+    resolved,
+    exceptions: record.exceptions,
+    cut: record.cut,
+    reach: record.reach,
+    publishedAt: instant(record.publishedMs),
+    graceSeconds: ((record.graceEndMs ?? record.publishedMs) - record.publishedMs) / 1000,
+    blocks: record.cut === null && record.selector.keys === undefined,
+    suspends: false,
+    reason: record.reason,
+    ...(record.message === undefined ? {} : { message: record.message }),
+  })
+  return {
+    ...rule,
+    graceEndsAt: instant(record.graceEndMs ?? -Infinity),
+    fromSeconds: from ?? -Infinity,
+    beforeSeconds: before ?? Infinity,
   }
 }
 
