@@ -16,7 +16,7 @@ export const house: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['#kernel'],
   store: ['#kernel', '#domain', 'node:sqlite', 'pg'],
   signer: ['#kernel', '#domain', 'node:crypto', 'jose'],
-  federation: ['#kernel', '#domain', 'jose'],
+  federation: ['#kernel', '#domain', 'jose', '@marcbachmann/cel-js'],
   app: [
     '#kernel',
     '#domain',
