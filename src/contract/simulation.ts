@@ -11,6 +11,26 @@ export const scenarios = [
     name: 'clock-skew',
     summary: 'Verifiers whose wall clocks are wrong by up to --skew see tokens expire',
   },
+  {
+    name: 'partition',
+    summary: 'Verifiers are cut off for a while, one way or both, while credentials are revoked',
+  },
+  {
+    name: 'message-loss',
+    summary: 'Messages are lost, doubled, late and cut short, while credentials are revoked',
+  },
+  {
+    name: 'authority-down',
+    summary: 'Nodes of the authority crash and come back, keys rotate, a backup is brought back',
+  },
+  {
+    name: 'bulk-revocation',
+    summary: 'Whole clients are revoked, blocked and lifted under load, and everybody renews at once',
+  },
+  {
+    name: 'swarm',
+    summary: 'Everything at once, drawn from the seed: network, clocks, crashes, load, an adversary',
+  },
 ] as const
 export type ScenarioName = (typeof scenarios)[number]['name']
 export const scenarioNames: readonly ScenarioName[] = scenarios.map(({ name }) => name)
@@ -40,7 +60,14 @@ export interface SimulationRequest {
   readonly leewaySeconds: number
   /** Of the naive check. */
   readonly naiveLeewaySeconds: number
+  /** How many messages are lost, percent; drawn, where it is left out. */
+  readonly lossPercent?: number | undefined
+  /** Of the verifiers; `mixed`, each its own, where it is left out. */
+  readonly mode?: SimulatedMode | undefined
 }
+
+export const simulatedModes = ['strict', 'standard', 'relaxed', 'mixed'] as const
+export type SimulatedMode = (typeof simulatedModes)[number]
 
 export interface Counts {
   readonly decisions: number
@@ -95,6 +122,13 @@ export interface SimulationReport extends Counts {
   /** Decisions that said "cannot know"; those without excuse are false refusals as well. */
   readonly stale: number
   readonly tokens: number
+  /** Tokens that took the place of others, as a client's renewal does. */
+  readonly renewals: number
+  readonly revocations: number
+  /** How long verifiers could say nothing, all of them together. */
+  readonly staleMs: number
+  /** What one verifier sent and was sent, on average. */
+  readonly bytesPerVerifier: number
   readonly events: number
   readonly virtualSeconds: number
   /** The drawn faults of each run. */
