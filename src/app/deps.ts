@@ -15,6 +15,14 @@ export interface Deps {
   readonly policy: Policy
   readonly foreignIssuers: ForeignIssuers
   readonly version: string
+  /**
+   * A clock that nobody can set and that runs on through suspend, microseconds since any instant.
+   * With it a node sees that authority time was set (`domain/feed/clock-guard.ts`). Absent where no
+   * verifier is given heads.
+   */
+  readonly steadyMicros?: () => number
+  /** Tells an operator what nobody may overlook; absent where nobody is watching. */
+  readonly alarm?: (detail: string) => void
 }
 
 /** Who calls: `local:root` for the administrator of the machine, `client:ops` for a token's. */
@@ -24,6 +32,8 @@ export interface Caller {
   readonly origin: Origin
   /** The credential the caller called with, where it was one. */
   readonly credentialId?: string
+  /** Of a verifier: what it follows the feed with, `ver_…` or `local`. */
+  readonly verifierId?: string
 }
 
 /** Who asks for what, under which request id: the context of everything that is audited. */

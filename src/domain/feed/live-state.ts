@@ -3,6 +3,7 @@ import { encodeBase64url } from '#kernel/base64url.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
 import { IdTable } from './id-table.ts'
 import type { LiveState } from './live.ts'
+import type { Position } from './position.ts'
 import type { FeedRecord, KeyRecord, UnblockRecord } from './record.ts'
 
 /**
@@ -64,6 +65,17 @@ class Live implements LiveState {
     }
     this.#digest = encodeBase64url(hash.digest())
     return this.#digest
+  }
+
+  positions(): Position[] {
+    const positions: Position[] = []
+    this.#order ??= [...this.#groups.keys()].sort((a, b) => a - b)
+    for (const one of this.#order) {
+      for (const offset of (this.#groups.get(one) as Group).offsets()) {
+        positions.push((one * GROUP + offset) as Position)
+      }
+    }
+    return positions
   }
 
   #expire(seconds: number): void {
@@ -150,6 +162,10 @@ class Group {
   hash(): Uint8Array {
     this.#hash ??= sha256(this.#hashes.subarray(0, this.count * HASH_BYTES))
     return this.#hash
+  }
+
+  offsets(): Uint16Array {
+    return this.#offsets.subarray(0, this.count)
   }
 
   put(place: number, hash: Uint8Array, untilSeconds: number): void {

@@ -1,3 +1,4 @@
+import type { Position } from './position.ts'
 import type { FeedRecord } from './record.ts'
 
 /**
@@ -23,4 +24,6 @@ export interface LiveState {
   digest(timeMicros: number): string
   /** How many entries are in it. */
   readonly size: number
+  /** Their positions, in order: what a snapshot consists of. */
+  positions(): Position[]
 }

@@ -46,7 +46,8 @@ function plainly(history: readonly FeedRecord[], timeMicros: number) {
     head.writeBigUInt64BE(BigInt(number))
     return Buffer.concat([head, sha(...hashes)])
   })
-  return { digest: sha(...parts).toString('base64url'), size: lives.length }
+  const positions = lives.map((it) => it.position)
+  return { digest: sha(...parts).toString('base64url'), size: lives.length, positions }
 }
 
 const isFuture = (until: number | undefined, timeMicros: number): boolean =>
@@ -123,9 +124,10 @@ describe('the live state', () => {
           live.apply(record, bytesOf(record))
           // Just before the end of a second, and at it.
           for (const time of [seconds * 1_000_000, seconds * 1_000_000 + 999_999]) {
-            const { digest, size } = plainly(history, time)
+            const { digest, size, positions } = plainly(history, time)
             expect(live.digest(time)).toBe(digest)
             expect(live.size).toBe(size)
+            expect(live.positions()).toEqual(positions)
           }
           if (live.size < history.length) seen.taken++
           if (0 < seconds) seen.ended++
