@@ -1,4 +1,6 @@
-import type { ForeignIssuers } from '#federation/port.ts'
+import type { Dispatcher } from 'undici'
+import type { ForeignIssuers, IdentityTokens } from '#federation/port.ts'
+import { lookupPublic, mayBePublic } from './public-address.ts'
 
 const ANSWER_MS_MAX = 5_000
 /** A key set or a metadata document is a few kilobytes. */
@@ -12,12 +14,38 @@ export const lazyForeignIssuers = (): ForeignIssuers => ({
   },
 })
 
+/** Identity tokens of CI systems; jose and undici are loaded with the first of them. */
+export function lazyIdentityTokens(): IdentityTokens {
+  let made: Promise<IdentityTokens> | undefined
+  return {
+    async verify(source, parsed, now) {
+      made ??= import('#federation/identity.ts').then(({ createIdentityTokens }) =>
+        createIdentityTokens(fetchDocument),
+      )
+      return (await made).verify(source, parsed, now)
+    },
+  }
+}
+
+let publicOnly: Promise<Dispatcher> | undefined
+
+/** Connections to public addresses alone, checked when the name is resolved for the connection. */
+const publicDispatcher = (): Promise<Dispatcher> =>
+  (publicOnly ??= import('undici').then(
+    ({ Agent }) => new Agent({ connect: { lookup: lookupPublic } }),
+  ))
+
 /** No redirects: a document is published where its issuer says, or it is not its issuer's. */
-async function fetchDocument(url: string): Promise<unknown> {
+async function fetchDocument(
+  url: string,
+  { onlyPublic = false }: { readonly onlyPublic?: boolean } = {},
+): Promise<unknown> {
   const { request } = await import('undici')
+  if (onlyPublic && !mayBePublic(url)) return undefined
   try {
     const { statusCode, body } = await request(url, {
       headers: { accept: 'application/json' },
+      ...(onlyPublic ? { dispatcher: await publicDispatcher() } : {}),
       headersTimeout: ANSWER_MS_MAX,
       bodyTimeout: ANSWER_MS_MAX,
       signal: AbortSignal.timeout(ANSWER_MS_MAX * 2),

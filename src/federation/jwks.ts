@@ -1,11 +1,17 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from 'jose'
-import { joinCompact } from '#domain/credential/token.ts'
-import { toDate } from '#kernel/instant.ts'
+import { joinCompact, type ParsedToken } from '#domain/credential/token.ts'
+import { type Instant, toDate } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { ForeignFinding, ForeignIssuers } from './port.ts'
 
-/** Reads a JSON document over HTTP; `undefined` where there is none to be had. Given by `boot`. */
-export type FetchDocument = (url: string) => Promise<unknown>
+/**
+ * Reads a JSON document over HTTP; `undefined` where there is none to be had. Given by `boot`. With
+ * `onlyPublic` a name that resolves to a private, loopback or link-local address is not spoken to.
+ */
+export type FetchDocument = (
+  url: string,
+  options?: { readonly onlyPublic?: boolean },
+) => Promise<unknown>
 
 /** Asymmetric only: with a symmetric one, a public key could be used to forge. */
 const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'RS256', 'PS256', 'EdDSA', 'Ed25519']
@@ -15,26 +21,36 @@ const LEEWAY_SECONDS = 2
 export function createForeignIssuers(fetchDocument: FetchDocument): ForeignIssuers {
   return {
     async verify(issuer, parsed, now) {
-      const keys = await keySetOf(issuer, fetchDocument)
-      try {
-        // jose reads spellings that are not canonical; put together from what was parsed there are none.
-        const { payload } = await jwtVerify(joinCompact(parsed), createLocalJWKSet(keys), {
-          issuer,
-          algorithms: ALGORITHMS,
-          currentDate: toDate(now),
-          clockTolerance: LEEWAY_SECONDS,
-          requiredClaims: ['exp'],
-        })
-        return { verdict: 'accepted', claims: payload }
-      } catch (failure) {
-        return findingOf(failure)
-      }
+      return verifyBy(await keySetOf(issuer, fetchDocument), { issuer, parsed, now })
     },
   }
 }
 
+/** What an issuer's keys say of a token: its signature, its issuer and its times. */
+export async function verifyBy(
+  keys: JSONWebKeySet,
+  { issuer, parsed, now }: { issuer: string; parsed: ParsedToken; now: Instant },
+): Promise<ForeignFinding> {
+  try {
+    // jose reads spellings that are not canonical; put together from what was parsed there are none.
+    const { payload } = await jwtVerify(joinCompact(parsed), createLocalJWKSet(keys), {
+      issuer,
+      algorithms: ALGORITHMS,
+      currentDate: toDate(now),
+      clockTolerance: LEEWAY_SECONDS,
+      requiredClaims: ['exp'],
+    })
+    return { verdict: 'accepted', claims: payload }
+  } catch (failure) {
+    return findingOf(failure)
+  }
+}
+
 /** RFC 8414 §3 puts the well-known part before the issuer's path; OpenID Connect puts it behind. */
-async function keySetOf(issuer: string, fetchDocument: FetchDocument): Promise<JSONWebKeySet> {
+export async function keySetOf(
+  issuer: string,
+  fetchDocument: FetchDocument,
+): Promise<JSONWebKeySet> {
   if (!/^https?:\/\/[^\s?#]+$/.test(issuer)) {
     refuse('request-invalid', 'an issuer is an http or https URL without query and fragment')
   }

@@ -18,3 +18,23 @@ export interface ForeignFinding {
   readonly cause?: DecisionCause
   readonly claims?: Readonly<Record<string, unknown>>
 }
+
+/** Where the keys of an issuer of identity tokens come from. */
+export interface KeySource {
+  readonly issuer: string
+  /** Pinned: nothing is fetched. */
+  readonly jwks?: { readonly keys: readonly Readonly<Record<string, unknown>>[] } | undefined
+  /** Fetched from here, and not from where the issuer's metadata says. */
+  readonly jwksUri?: string | undefined
+  /** The names may resolve to private and loopback addresses. */
+  readonly allowsPrivate: boolean
+}
+
+/** Identity tokens of CI systems and other issuers that a trust names. */
+export interface IdentityTokens {
+  /**
+   * Checks the signature and the times of a token by the keys of its issuer, which are kept for some
+   * minutes and fetched once more for a key that is not among them. Refusal: `issuer-unreachable`.
+   */
+  verify(source: KeySource, parsed: ParsedToken, now: Instant): Promise<ForeignFinding>
+}
