@@ -82,11 +82,17 @@ export interface Reading {
   listAudit(filter: AuditFilter, page: PageRequest): Promise<Page<AuditEntry>>
   /** In order, those after `after`. */
   feedEntries(after: number, limit: number): Promise<readonly FeedEntry[]>
+  /** `undefined` also below the floor, where it may have been removed. */
   feedEntry(at: Position): Promise<FeedEntry | undefined>
-  /** The entries after this position are all there; below it only those in force. */
+  /** The entry there and all after it are kept; below are only those that were in force at it. */
   feedFloor(): Promise<Position>
+  /** Whether `compactFeed`, `forgetIncarnations` or `forgetSelections` would find work. */
+  isCollectionDue(bounds: CollectionBounds): Promise<boolean>
+  /** What somebody who followed the feed has seen of it and this database never had. */
+  divergence(): Promise<Divergence | undefined>
 
   findVerifier(id: string): Promise<VerifierRecord | undefined>
+  /** The one that has the name now; a removed one has given it up. */
   findVerifierByName(name: string): Promise<VerifierRecord | undefined>
   /** By id, ascending; removed ones too. */
   listVerifiers(page: PageRequest): Promise<Page<VerifierRecord>>
@@ -96,9 +102,12 @@ export interface Reading {
    * limit is later, and they have not released it before), by id, ascending; all of them without it.
    */
   incarnations(filter: IncarnationFilter): Promise<readonly Incarnation[]>
-  /** Every audience that any incarnation on record, released or not, follows the feed for. */
+  /** Every audience that any incarnation on record, released or not, follows the feed for; sorted. */
   verifiedAudiences(): Promise<readonly string[]>
-  /** Unlifted revocations whose enforcement is not on record yet, by position, the oldest first. */
+  /**
+   * Unlifted revocations whose enforcement is not on record yet, by position, the oldest first. Those
+   * without a coverage are left out: nobody knows whom they concern, so they would stay for ever.
+   */
   unenforcedRevocations(limit: number): Promise<readonly Revocation[]>
 
   findSelection(id: string): Promise<SelectionRecord | undefined>
@@ -126,27 +135,47 @@ export interface Writing extends Reading {
   advanceFeedTime(clockMicros: number): Promise<FeedState>
 
   /**
-   * Removes entries up to `floor` that are not in force: revocations that are lifted or whose `until`
-   * was before `endedBeforeSeconds`, with their `unblock` and `lift`; keys that a later entry
-   * replaces, but for those of purpose `feed`; epochs. Says how many went; at most `limit` at a time.
+   * Raises the floor, which never falls nor passes the feed's position, and removes entries below it
+   * that were over at it: revocations that are lifted, or whose `until` was before
+   * `endedBeforeSeconds`, with their `unblock` and `lift`; keys that a later entry replaces, but for
+   * those of purpose `feed`; epochs. At most `limit` at a time, of each revocation in order, so that
+   * wherever it stops the rest, replayed to any position from the floor on, gives what all would.
+   * Says how many went.
    */
   compactFeed(step: CompactionStep): Promise<number>
+  /** Keeps the first that was seen, until `clearDivergence`. */
+  recordDivergence(divergence: Divergence): Promise<void>
+  clearDivergence(): Promise<void>
 
   insertVerifier(verifier: VerifierRecord): Promise<void>
   updateVerifier(verifier: VerifierRecord): Promise<void>
-  /** Inserts, or puts in the place of the one with its id; an acknowledgement is kept. */
+  /**
+   * Inserts, or puts in the place of the one with its id. What was promised stays: an acknowledgement,
+   * and the later `headsUntilMicros` and the longer limit of the two.
+   */
   upsertIncarnation(incarnation: Incarnation): Promise<void>
   /** Of those named, to this instant unless theirs is later. */
   extendHeads(ids: readonly string[], headsUntilMicros: number): Promise<void>
-  /** Takes acknowledgements; one of a lower position than is on record changes nothing. */
+  /**
+   * Takes acknowledgements; one of a lower position than is on record, or at the same of an earlier
+   * head, changes nothing. Of the first at a position the instant stays. An incarnation that is not
+   * on record is passed over.
+   */
   acknowledge(acknowledgements: readonly StoredAcknowledgement[]): Promise<void>
-  /** Forgets those last seen before; says how many. */
+  /** Forgets those last seen before, whose lease had ended before as well; says how many. */
   forgetIncarnations(lastSeenBefore: Instant, limit: number): Promise<number>
 
   insertSelection(selection: SelectionRecord): Promise<void>
-  /** Adds tokens at `offset`; those that are there already at their places are left. */
+  /**
+   * Adds tokens at `offset`, which is no more than are there; those that are there already at their
+   * places are left.
+   */
   appendSelection(id: string, offset: number, tokens: readonly string[]): Promise<void>
-  forgetSelections(createdBefore: Instant): Promise<number>
+  /**
+   * Forgets selections begun before: at once they are found no more, and of their rows at most
+   * `limit` are removed. Says how many.
+   */
+  forgetSelections(createdBefore: Instant, limit: number): Promise<number>
 
   insertClient(client: Client): Promise<void>
   updateClient(client: Client): Promise<void>
@@ -208,6 +237,24 @@ export interface SelectionRecord {
   readonly createdAt: Instant
   /** How many tokens it holds. */
   readonly tokens: number
+}
+
+export interface CollectionBounds {
+  readonly floor: Position
+  readonly endedBeforeSeconds: number
+  readonly incarnationsSeenBefore: Instant
+  readonly selectionsBegunBefore: Instant
+}
+
+/** A place in the feed that this database denies: an older one was put in its place. */
+export interface Divergence {
+  /** Ahead of the feed as it was then, or a place where its chain was another. */
+  readonly position: Position
+  /** base64url. */
+  readonly chain: string
+  /** Who has seen it, for people. */
+  readonly seenBy: string
+  readonly at: Instant
 }
 
 export interface CompactionStep {

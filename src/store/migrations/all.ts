@@ -1,9 +1,10 @@
 import { foundation } from './0001-foundation.ts'
 import { repliesAndPurge } from './0002-replies-and-purge.ts'
+import { enforcement } from './0003-enforcement.ts'
 import type { Migration } from './migration.ts'
 
 /** Every step, in order and without gaps; `test/unit/store` holds them to it. */
-export const migrations: readonly Migration[] = [foundation, repliesAndPurge]
+export const migrations: readonly Migration[] = [foundation, repliesAndPurge, enforcement]
 
 /** The schema version this program works with. */
 export const SCHEMA_VERSION = migrations.length

@@ -1,7 +1,7 @@
 import type { FeedEntry, FeedOp, FeedState } from '#domain/feed/entry.ts'
 import { epochOf, opensEpoch, type Position, successorOf } from '#domain/feed/position.ts'
 import { instant } from '#kernel/instant.ts'
-import type { AuthorityRecord } from '#store/port.ts'
+import type { AuthorityRecord, Divergence } from '#store/port.ts'
 import { assert, type Connection } from './connection.ts'
 import { member } from './values.ts'
 
@@ -59,18 +59,39 @@ function isSuccessor(before: Position, next: Position, op: FeedOp): boolean {
 }
 
 type Row = readonly [Position, FeedOp, Uint8Array, Uint8Array, number | null]
+const SELECT = 'SELECT position, op, bytes, chain, until_s FROM feed_entry'
+
+const entryOf = ([position, op, bytes, chain, untilSeconds]: Row): FeedEntry => ({
+  position,
+  op,
+  bytes,
+  chain,
+  ...member('untilSeconds', untilSeconds),
+})
 
 export const feedEntries = (db: Connection, after: number, limit: number): FeedEntry[] =>
-  db
-    .all<Row>(
-      `SELECT position, op, bytes, chain, until_s FROM feed_entry WHERE ? < position
-       ORDER BY position LIMIT ?`,
-      [after, limit],
-    )
-    .map(([position, op, bytes, chain, untilSeconds]) => ({
-      position,
-      op,
-      bytes,
-      chain,
-      ...member('untilSeconds', untilSeconds),
-    }))
+  db.all<Row>(`${SELECT} WHERE ? < position ORDER BY position LIMIT ?`, [after, limit]).map(entryOf)
+
+export function feedEntry(db: Connection, at: Position): FeedEntry | undefined {
+  const row = db.get<Row>(`${SELECT} WHERE position = ?`, [at])
+  return row === undefined ? undefined : entryOf(row)
+}
+
+type DivergenceRow = readonly [Position, chain: string, seenBy: string, atMs: number]
+
+export function findDivergence(db: Connection): Divergence | undefined {
+  const row = db.get<DivergenceRow>('SELECT position, chain, seen_by, at_ms FROM divergence')
+  if (row === undefined) return undefined
+  const [position, chain, seenBy, atMs] = row
+  return { position, chain, seenBy, at: instant(atMs) }
+}
+
+/** The first stays: it is the one that somebody is looking into. */
+export function recordDivergence(db: Connection, divergence: Divergence): void {
+  const { position, chain, seenBy, at } = divergence
+  db.run('INSERT OR IGNORE INTO divergence VALUES (1, ?, ?, ?, ?)', [position, chain, seenBy, at])
+}
+
+export function clearDivergence(db: Connection): void {
+  db.run('DELETE FROM divergence')
+}

@@ -1,5 +1,6 @@
 import type { CandidateValues } from '#domain/revocation/rule-index.ts'
 import type { Position } from '#domain/feed/position.ts'
+import type { Coverage } from '#domain/proof/proof.ts'
 import type {
   Exceptions,
   Matched,
@@ -19,7 +20,7 @@ import { member, momentMember, parsed, text } from './values.ts'
 
 const COLUMNS = `position, id, selector, exceptions, resolved, cut, reach, reason, message, grace_s,
   blocks, final, suspends, published_ms, enforced_ms, lifted_ms, expires_ms, matched, actor,
-  incident_id, record_salt`
+  incident_id, record_salt, enforced_by_ms, coverage`
 
 type Row = readonly [
   position: Position,
@@ -43,12 +44,15 @@ type Row = readonly [
   actor: string,
   incidentId: string | null,
   recordSalt: string,
+  enforcedByMs: number | null,
+  coverage: string | null,
 ]
 
 function revocationOf(row: Row): Revocation {
   const [position, id, selectorText, exceptions, resolved, cut, reach, reason, ...more] = row
   const [message, graceSeconds, blocks, final, suspends, publishedMs, ...rest] = more
-  const [enforcedMs, liftedMs, expiresMs, matched, actor, incidentId, recordSalt] = rest
+  const [enforcedMs, liftedMs, expiresMs, matched, actor, incidentId, recordSalt, ...last] = rest
+  const [enforcedByMs, coverage] = last
   const selector = parsed<Selector>(selectorText)
   return {
     id,
@@ -66,6 +70,8 @@ function revocationOf(row: Row): Revocation {
     suspends: suspends === 1,
     publishedAt: instant(publishedMs),
     ...momentMember('enforcedAt', enforcedMs),
+    ...momentMember('enforcedBy', enforcedByMs),
+    ...(coverage === null ? {} : { coverage: parsed<Coverage>(coverage) }),
     ...momentMember('liftedAt', liftedMs),
     ...momentMember('expiresAt', expiresMs),
     matched: parsed<Matched>(matched),
@@ -97,6 +103,8 @@ const valuesOf = (it: Revocation): Value[] => [
   it.actor,
   it.incidentId ?? null,
   it.recordSalt,
+  it.enforcedBy ?? null,
+  it.coverage === undefined ? null : text(it.coverage),
 ]
 
 function resolvedText({ selector, resolved }: Revocation): string | null {
@@ -107,10 +115,11 @@ function resolvedText({ selector, resolved }: Revocation): string | null {
 
 const SELECT = `SELECT ${COLUMNS} FROM revocation`
 const INSERT = `INSERT INTO revocation (${COLUMNS})
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 /** Under its id the position is fixed, for that is in the feed. */
 const UPDATE = `UPDATE revocation SET (${COLUMNS})
-  = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+  = (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+    ?21, ?22, ?23)
   WHERE position = ?1 AND id = ?2`
 
 export function insertRevocation(db: Connection, revocation: Revocation): void {
@@ -196,3 +205,10 @@ const DUE = `${SELECT} INDEXED BY revocation_due
 
 export const revocationsDue = (db: Connection, at: Instant): Revocation[] =>
   db.all<Row>(DUE, [at]).map(revocationOf)
+
+const UNENFORCED = `${SELECT} INDEXED BY revocation_unenforced
+  WHERE lifted_ms IS NULL AND enforced_ms IS NULL AND coverage IS NOT NULL
+  ORDER BY position LIMIT ?`
+
+export const unenforcedRevocations = (db: Connection, limit: number): Revocation[] =>
+  db.all<Row>(UNENFORCED, [limit]).map(revocationOf)

@@ -1,4 +1,4 @@
-import type { Reading, Writing } from '#store/port.ts'
+import type { CollectionBounds, Reading, Writing } from '#store/port.ts'
 import { appendAudit, listAudit } from './audit.ts'
 import {
   clientSecrets,
@@ -9,6 +9,8 @@ import {
   listClients,
   updateClient,
 } from './clients.ts'
+import { compactFeed, feedFloor, isCompactionDue } from './compaction.ts'
+import type { Connection } from './connection.ts'
 import { listCredentials, selectCredentials } from './credential-lists.ts'
 import {
   countLiveByKey,
@@ -20,11 +22,25 @@ import {
 import {
   advanceFeedTime,
   appendFeed,
+  clearDivergence,
   createAuthority,
   feedEntries,
+  feedEntry,
   feedState,
   findAuthority,
+  findDivergence,
+  recordDivergence,
 } from './feed.ts'
+import {
+  acknowledge,
+  extendHeads,
+  findIncarnation,
+  forgetIncarnations,
+  incarnations,
+  isIncarnationDue,
+  upsertIncarnation,
+  verifiedAudiences,
+} from './incarnations.ts'
 import { findKey, insertKey, listKeys, sealedKey, updateKey } from './keys.ts'
 import { isPurgeDue, purgeCredentials } from './purge.ts'
 import { findReply, forgetReplies, insertReply, isForgettingDue } from './replies.ts'
@@ -34,10 +50,31 @@ import {
   listRevocations,
   revocationCandidates,
   revocationsDue,
+  unenforcedRevocations,
   unliftedRevocations,
   updateRevocation,
 } from './revocations.ts'
+import {
+  appendSelection,
+  findSelection,
+  forgetSelections,
+  insertSelection,
+  isSelectionDue,
+  selectionTokens,
+} from './selections.ts'
 import type { Turn } from './turns.ts'
+import {
+  findVerifier,
+  findVerifierByName,
+  insertVerifier,
+  listVerifiers,
+  updateVerifier,
+} from './verifiers.ts'
+
+const isCollectionDue = (db: Connection, bounds: CollectionBounds): boolean =>
+  isCompactionDue(db, bounds) ||
+  isIncarnationDue(db, bounds.incarnationsSeenBefore) ||
+  isSelectionDue(db, bounds.selectionsBegunBefore)
 
 /** The port over one transaction. The functions are `async` so that what they throw is a rejection. */
 export const readingOn = ({ use }: Turn): Reading => ({
@@ -62,6 +99,19 @@ export const readingOn = ({ use }: Turn): Reading => ({
   sealedKey: async (id) => sealedKey(use(), id),
   listAudit: async (filter, page) => listAudit(use(), filter, page),
   feedEntries: async (after, limit) => feedEntries(use(), after, limit),
+  feedEntry: async (at) => feedEntry(use(), at),
+  feedFloor: async () => feedFloor(use()),
+  isCollectionDue: async (bounds) => isCollectionDue(use(), bounds),
+  divergence: async () => findDivergence(use()),
+  findVerifier: async (id) => findVerifier(use(), id),
+  findVerifierByName: async (name) => findVerifierByName(use(), name),
+  listVerifiers: async (page) => listVerifiers(use(), page),
+  findIncarnation: async (id) => findIncarnation(use(), id),
+  incarnations: async (filter) => incarnations(use(), filter),
+  verifiedAudiences: async () => verifiedAudiences(use()),
+  unenforcedRevocations: async (limit) => unenforcedRevocations(use(), limit),
+  findSelection: async (id) => findSelection(use(), id),
+  selectionTokens: async (id) => selectionTokens(use(), id),
   findReply: async (actor, key) => findReply(use(), actor, key),
   isForgettingDue: async (before) => isForgettingDue(use(), before),
   isPurgeDue: async (tier, expiredBefore) => isPurgeDue(use(), tier, expiredBefore),
@@ -74,6 +124,19 @@ export const writingOn = (turn: Turn): Writing => {
     createAuthority: async (record) => createAuthority(use(), record),
     appendFeed: async (entry, timeMicros) => appendFeed(use(), entry, timeMicros),
     advanceFeedTime: async (clockMicros) => advanceFeedTime(use(), clockMicros),
+    compactFeed: async (step) => compactFeed(use(), step),
+    recordDivergence: async (divergence) => recordDivergence(use(), divergence),
+    clearDivergence: async () => clearDivergence(use()),
+    insertVerifier: async (verifier) => insertVerifier(use(), verifier),
+    updateVerifier: async (verifier) => updateVerifier(use(), verifier),
+    upsertIncarnation: async (incarnation) => upsertIncarnation(use(), incarnation),
+    extendHeads: async (ids, headsUntilMicros) => extendHeads(use(), ids, headsUntilMicros),
+    acknowledge: async (acknowledgements) => acknowledge(use(), acknowledgements),
+    forgetIncarnations: async (lastSeenBefore, limit) =>
+      forgetIncarnations(use(), lastSeenBefore, limit),
+    insertSelection: async (selection) => insertSelection(use(), selection),
+    appendSelection: async (id, offset, tokens) => appendSelection(use(), id, offset, tokens),
+    forgetSelections: async (createdBefore, limit) => forgetSelections(use(), createdBefore, limit),
     insertClient: async (client) => insertClient(use(), client),
     updateClient: async (client) => updateClient(use(), client),
     deleteClient: async (id) => deleteClient(use(), id),
