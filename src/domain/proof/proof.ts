@@ -44,6 +44,8 @@ export interface Incarnation {
  * without a count.
  */
 export interface Coverage {
+  /** Authority time of the entry, microseconds: `publishedAt` is only its millisecond. */
+  readonly publishedMicros: number
   readonly audiences: readonly string[]
   /** Those of them that no SDK verifier on record had. */
   readonly uncovered: readonly string[]
