@@ -42,4 +42,6 @@ export interface ClientSecret {
   readonly hash: Uint8Array
   readonly salt: Uint8Array
   readonly createdAt: Instant
+  /** Where another has taken its place: until then both are good. */
+  readonly expiresAt?: Instant
 }

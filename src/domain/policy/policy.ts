@@ -29,6 +29,32 @@ export interface Policy {
     /** Spared from `--all`, so that someone can still repair what an `--all` broke. */
     readonly breakGlassClients: readonly string[]
   }
+  readonly limits: {
+    readonly issue: {
+      /** Of one client, counted only once it has authenticated: nobody can use up another's. */
+      readonly perClient: Rate
+    }
+    readonly oauth: {
+      /** Requests from one address to all OAuth endpoints together. */
+      readonly perAddress: Rate
+      /** Failed authentications from one address; above it the address waits, whatever it sends. */
+      readonly failuresPerAddress: Rate
+    }
+  }
+  readonly clientAuthentication: {
+    /** How far ahead a client assertion may expire. */
+    readonly assertionSecondsMax: number
+    /** How far a client's clock may be off. */
+    readonly leewaySeconds: number
+    /** For how long two secrets of a client may be good at the same time. */
+    readonly secretOverlapSecondsMax: number
+  }
+}
+
+/** A token bucket: this many a second, and this many at once after a pause. */
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
 }
 
 const HOUR = 3600
@@ -51,6 +77,18 @@ export const defaultPolicy: Policy = {
     high: { ttlSecondsMax: HOUR, retentionSeconds: 365 * DAY },
   },
   revocation: { confirmAbove: 1000, breakGlassClients: ['break-glass'] },
+  limits: {
+    issue: { perClient: { perSecond: 100, burst: 200 } },
+    oauth: {
+      perAddress: { perSecond: 1000, burst: 2000 },
+      failuresPerAddress: { perSecond: 1, burst: 60 },
+    },
+  },
+  clientAuthentication: {
+    assertionSecondsMax: 300,
+    leewaySeconds: 30,
+    secretOverlapSecondsMax: 30 * DAY,
+  },
 }
 
 export interface Lifetime {
