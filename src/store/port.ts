@@ -7,6 +7,7 @@ import type { Exceptions, Reason, Revocation, Selector } from '#domain/revocatio
 import type { CandidateValues } from '#domain/revocation/rule-index.ts'
 import type { Position } from '#domain/feed/position.ts'
 import type { VerifierMode } from '#domain/feed/head.ts'
+import type { Trust } from '#domain/trust/trust.ts'
 import type { Incarnation } from '#domain/proof/proof.ts'
 import type { Instant } from '#kernel/instant.ts'
 import type { Page, PageRequest } from '#kernel/page.ts'
@@ -114,9 +115,17 @@ export interface Reading {
   /** Its tokens, in the order in which they were given. */
   selectionTokens(id: string): Promise<readonly string[]>
 
+  findTrust(id: string): Promise<Trust | undefined>
+  /** By id, ascending. */
+  listTrusts(filter: TrustFilter, page: PageRequest): Promise<Page<Trust>>
+  /** Every trust in an issuer's identity tokens, by id. */
+  trustsOfIssuer(issuer: string): Promise<readonly Trust[]>
+
   findReply(actor: string, key: string): Promise<StoredReply | undefined>
   /** Whether `forgetReplies` would find work. */
   isForgettingDue(before: Instant): Promise<boolean>
+  /** Whether `forgetUses` would find work. */
+  isForgettingUsesDue(before: Instant): Promise<boolean>
   /** Whether `purgeCredentials` would find work; cheap enough to ask after every command. */
   isPurgeDue(tier: Tier, expiredBefore: Instant): Promise<boolean>
 }
@@ -177,10 +186,26 @@ export interface Writing extends Reading {
    */
   forgetSelections(createdBefore: Instant, limit: number): Promise<number>
 
+  insertTrust(trust: Trust): Promise<void>
+  updateTrust(trust: Trust): Promise<void>
+  deleteTrust(id: string): Promise<void>
+
   insertClient(client: Client): Promise<void>
   updateClient(client: Client): Promise<void>
   deleteClient(id: string): Promise<void>
   insertClientSecret(secret: ClientSecret): Promise<void>
+  /** The secrets of a client that would last longer end `at`; those that have ended by `now` go. */
+  endClientSecrets(
+    clientId: string,
+    when: { readonly at: Instant; readonly now: Instant },
+  ): Promise<void>
+  /**
+   * Marks something as used, until it would not be taken any more anyway; whether this was its first
+   * use. It is known by a hash of whose and which it is (`domain/oauth/once.ts`).
+   */
+  useOnce(hash: Uint8Array, until: Instant): Promise<boolean>
+  /** Forgets at most `limit` uses whose time was before; says how many. */
+  forgetUses(before: Instant, limit: number): Promise<number>
   insertCredentials(credentials: readonly Credential[]): Promise<void>
   insertRevocation(revocation: Revocation): Promise<void>
   updateRevocation(revocation: Revocation): Promise<void>
@@ -277,6 +302,10 @@ export interface PurgeStep {
   readonly removed: number
   /** Nothing more to do until something else is old enough. */
   readonly isDone: boolean
+}
+
+export interface TrustFilter {
+  readonly clientId?: string
 }
 
 export interface ClientFilter {

@@ -10,6 +10,8 @@ export const adminScopes = [
   'admin:keys:write',
   'admin:revocations:read',
   'admin:revocations:write',
+  'admin:trusts:read',
+  'admin:trusts:write',
   'admin:verifiers:read',
   'admin:verifiers:write',
 ] as const

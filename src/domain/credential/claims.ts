@@ -16,7 +16,8 @@ export function revocableOfClaims(
   for (const name of ['iat', 'exp', 'root_iat']) {
     if (!Number.isSafeInteger(claims[name])) return `its claim ${name} is missing or no number`
   }
-  const { feed_seq: feedSeq, root_seq: rootSeq } = claims
+  const { feed_seq: feedSeq, root_seq: rootSeq, trust } = claims
+  if (trust !== undefined && typeof trust !== 'string') return 'its claim trust is no text'
   if (!isPosition(feedSeq)) return 'its claim feed_seq is missing or no position'
   if (!isPosition(rootSeq)) return 'its claim root_seq is missing or no position'
   if (feedSeq < rootSeq) return 'it claims to be older than the sign-in it derives from'
@@ -28,6 +29,7 @@ export function revocableOfClaims(
     scopes: text('scope').split(' ').filter(Boolean),
     audience: audienceOf(claims),
     keyId,
+    ...(trust === undefined ? {} : { trustId: trust }),
     feedSeq: feedSeq as Position,
     rootSeq: rootSeq as Position,
     issuedAtSeconds: Number(claims['iat']),

@@ -21,6 +21,8 @@ export interface Credential {
   readonly keyId: string
   readonly sessionId: string
   readonly parentId?: string
+  /** The trust under which an identity token was exchanged for it. */
+  readonly trustId?: string
   /** The feed position that the authority had reached when it minted (claim `feed_seq`). */
   readonly feedSeq: Position
   /** Position and time of the sign-in from which it derives; its own if it derives from none. */

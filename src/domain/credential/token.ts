@@ -30,6 +30,8 @@ export interface TokenClaims {
   readonly feed_seq: Position
   readonly root_seq: Position
   readonly root_iat: number
+  /** The trust under which an identity token was exchanged for it; a revocation may name that. */
+  readonly trust?: string
 }
 
 export function claimsOf(credential: Credential, issuer: string): TokenClaims {
@@ -47,6 +49,7 @@ export function claimsOf(credential: Credential, issuer: string): TokenClaims {
     feed_seq: credential.feedSeq,
     root_seq: credential.rootSeq,
     root_iat: toSeconds(credential.rootIssuedAt),
+    ...(credential.trustId === undefined ? {} : { trust: credential.trustId }),
   }
 }
 

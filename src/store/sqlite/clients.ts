@@ -6,13 +6,13 @@ import type {
   ClientState,
   Tier,
 } from '#domain/client/client.ts'
-import { instant } from '#kernel/instant.ts'
+import { type Instant, instant } from '#kernel/instant.ts'
 import type { Page, PageRequest } from '#kernel/page.ts'
 import type { ClientFilter } from '#store/port.ts'
 import { given, where } from './condition.ts'
 import { assert, type Connection, type Value } from './connection.ts'
 import { oneMore, pageOf, seenLast } from './cursor.ts'
-import { list, parsed, text, words } from './values.ts'
+import { list, momentMember, parsed, text, words } from './values.ts'
 
 const COLUMNS = 'id, tier, scopes, audiences, auth_methods, keys, state, tags, created_ms'
 type Row = readonly [
@@ -95,26 +95,51 @@ type SecretRow = readonly [
   hash: Uint8Array,
   salt: Uint8Array,
   createdMs: number,
+  expiresMs: number | null,
 ]
 
 /** The oldest first. */
 export const clientSecrets = (db: Connection, clientId: string): ClientSecret[] =>
   db
     .all<SecretRow>(
-      'SELECT client_id, method, hash, salt, created_ms FROM client_secret WHERE client_id = ? ORDER BY n',
+      `SELECT client_id, method, hash, salt, created_ms, expires_ms FROM client_secret
+       WHERE client_id = ? ORDER BY n`,
       [clientId],
     )
-    .map(([id, method, hash, salt, createdMs]) => ({
+    .map(([id, method, hash, salt, createdMs, expiresMs]) => ({
       clientId: id,
       method,
       hash,
       salt,
       createdAt: instant(createdMs),
+      ...momentMember('expiresAt', expiresMs),
     }))
 
 export function insertClientSecret(db: Connection, secret: ClientSecret): void {
   db.run(
-    'INSERT INTO client_secret (client_id, method, hash, salt, created_ms) VALUES (?, ?, ?, ?, ?)',
-    [secret.clientId, secret.method, secret.hash, secret.salt, secret.createdAt],
+    `INSERT INTO client_secret (client_id, method, hash, salt, created_ms, expires_ms)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    [
+      secret.clientId,
+      secret.method,
+      secret.hash,
+      secret.salt,
+      secret.createdAt,
+      secret.expiresAt ?? null,
+    ],
   )
+}
+
+/** What would last longer ends then; what has ended by `now` is removed. */
+export function endClientSecrets(
+  db: Connection,
+  clientId: string,
+  { at, now }: { readonly at: Instant; readonly now: Instant },
+): void {
+  db.run(
+    `UPDATE client_secret SET expires_ms = ?2
+     WHERE client_id = ?1 AND (expires_ms IS NULL OR ?2 < expires_ms)`,
+    [clientId, at],
+  )
+  db.run('DELETE FROM client_secret WHERE client_id = ? AND expires_ms <= ?', [clientId, now])
 }

@@ -84,6 +84,8 @@ const armsOfSession = (id: string): Arm[] => [
   condition('id = ? AND +session_id = id', id),
 ]
 
+const armsOfTrust = (id: string): Arm[] => [condition('trust_id = ?', id)]
+
 function armsOfFilter({ clientId, subject, sessionId }: CredentialFilter): readonly Arm[] {
   if (sessionId !== undefined) return armsOfSession(sessionId)
   if (subject !== undefined) return armsOfSubject(subject)
@@ -114,11 +116,12 @@ const isNarrow = ({ tokens = [], sessions = [] }: Selector): boolean =>
 
 /** By the dimension that is likely to say the most. */
 function armsOfSelector(selector: Selector): readonly Arm[] {
-  const { tokens = [], sessions = [], subjects = [], clients = [] } = selector
+  const { tokens = [], sessions = [], subjects = [], trusts = [], clients = [] } = selector
   if (0 < tokens.length) return [among('id', tokens)]
   for (const [values, armsOf] of [
     [sessions, armsOfSession],
     [subjects, armsOfSubject],
+    [trusts, armsOfTrust],
     [clients, armsOfClient],
   ] as const) {
     const distinct = [...new Set(values)]
@@ -127,14 +130,14 @@ function armsOfSelector(selector: Selector): readonly Arm[] {
   return [wholeTable]
 }
 
-/** What names nothing selects nothing; "all" is said aloud. No credential has a trust yet. */
-const selects = (selector: Selector): boolean =>
-  !isEmpty(selector) && (selector.trusts ?? []).length === 0
+/** What names nothing selects nothing; "all" is said aloud. */
+const selects = (selector: Selector): boolean => !isEmpty(selector)
 
 function selected(selector: Selector): Condition[] {
   const { clients = [], subjects = [], sessions = [], keys = [] } = selector
-  const { scopes = [], audiences = [], tags = {} } = selector
+  const { scopes = [], audiences = [], trusts = [], tags = {} } = selector
   return [
+    ...anyOf('+trust_id', trusts),
     ...anyOf('+client_id', clients),
     ...anyOf('+subject', subjects),
     ...anyOf('+session_id', sessions),

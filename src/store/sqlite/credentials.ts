@@ -8,7 +8,7 @@ import { list, text, words } from './values.ts'
 /** In the order of `CredentialRow`. */
 export const CREDENTIAL_COLUMNS = `id, client_id, tier, subject, scopes, audience, issued_s, expires_s,
   key_id, session_id, parent_id, feed_seq, root_seq, root_issued_s, created_by, justification, tags,
-  last_seen_ms`
+  last_seen_ms, trust_id`
 
 export type CredentialRow = readonly [
   id: string,
@@ -29,6 +29,7 @@ export type CredentialRow = readonly [
   justification: string | null,
   tags: string,
   lastSeenMs: number | null,
+  trustId: string | null,
 ]
 
 const NO_TAGS: Readonly<Record<string, string>> = Object.freeze({})
@@ -55,6 +56,7 @@ export function credentialOf(row: CredentialRow): Credential {
   if (row[10] !== null) credential.parentId = row[10]
   if (row[15] !== null) credential.justification = row[15]
   if (row[17] !== null) credential.lastSeenAt = instant(row[17])
+  if (row[18] !== null) credential.trustId = row[18]
   return credential
 }
 
@@ -66,7 +68,7 @@ export function findCredential(db: Connection, id: string): Credential | undefin
 }
 
 const INSERT = `INSERT INTO credential (${CREDENTIAL_COLUMNS})
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 export function insertCredentials(db: Connection, credentials: readonly Credential[]): void {
   for (const it of credentials) {
@@ -89,6 +91,7 @@ export function insertCredentials(db: Connection, credentials: readonly Credenti
       it.justification ?? null,
       text(it.tags),
       it.lastSeenAt ?? null,
+      it.trustId ?? null,
     ])
   }
 }

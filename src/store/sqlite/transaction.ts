@@ -3,6 +3,7 @@ import { appendAudit, listAudit } from './audit.ts'
 import {
   clientSecrets,
   deleteClient,
+  endClientSecrets,
   findClient,
   insertClient,
   insertClientSecret,
@@ -62,7 +63,16 @@ import {
   isSelectionDue,
   selectionTokens,
 } from './selections.ts'
+import {
+  deleteTrust,
+  findTrust,
+  insertTrust,
+  listTrusts,
+  trustsOfIssuer,
+  updateTrust,
+} from './trusts.ts'
 import type { Turn } from './turns.ts'
+import { forgetUses, isForgettingUsesDue, useOnce } from './used-once.ts'
 import {
   findVerifier,
   findVerifierByName,
@@ -112,8 +122,12 @@ export const readingOn = ({ use }: Turn): Reading => ({
   unenforcedRevocations: async (limit) => unenforcedRevocations(use(), limit),
   findSelection: async (id) => findSelection(use(), id),
   selectionTokens: async (id) => selectionTokens(use(), id),
+  findTrust: async (id) => findTrust(use(), id),
+  listTrusts: async (filter, page) => listTrusts(use(), filter, page),
+  trustsOfIssuer: async (issuer) => trustsOfIssuer(use(), issuer),
   findReply: async (actor, key) => findReply(use(), actor, key),
   isForgettingDue: async (before) => isForgettingDue(use(), before),
+  isForgettingUsesDue: async (before) => isForgettingUsesDue(use(), before),
   isPurgeDue: async (tier, expiredBefore) => isPurgeDue(use(), tier, expiredBefore),
 })
 
@@ -137,10 +151,16 @@ export const writingOn = (turn: Turn): Writing => {
     insertSelection: async (selection) => insertSelection(use(), selection),
     appendSelection: async (id, offset, tokens) => appendSelection(use(), id, offset, tokens),
     forgetSelections: async (createdBefore, limit) => forgetSelections(use(), createdBefore, limit),
+    insertTrust: async (trust) => insertTrust(use(), trust),
+    updateTrust: async (trust) => updateTrust(use(), trust),
+    deleteTrust: async (id) => deleteTrust(use(), id),
     insertClient: async (client) => insertClient(use(), client),
     updateClient: async (client) => updateClient(use(), client),
     deleteClient: async (id) => deleteClient(use(), id),
     insertClientSecret: async (secret) => insertClientSecret(use(), secret),
+    endClientSecrets: async (clientId, when) => endClientSecrets(use(), clientId, when),
+    useOnce: async (hash, until) => useOnce(use(), hash, until),
+    forgetUses: async (before, limit) => forgetUses(use(), before, limit),
     insertCredentials: async (credentials) => insertCredentials(use(), credentials),
     insertRevocation: async (revocation) => insertRevocation(use(), revocation),
     updateRevocation: async (revocation) => updateRevocation(use(), revocation),

@@ -66,6 +66,7 @@ export const credential = (id: string, more: Partial<Credential> = {}): Credenti
 /** One with every field set, none to its default. */
 export const fullCredential: Credential = {
   id: 'cred_full',
+  trustId: 'github',
   clientId: 'web',
   tier: 'high',
   subject: 'alice@example.com',

@@ -5,6 +5,7 @@ import { maintenanceContract } from './maintenance-suite.ts'
 import { recordContract } from './record-suite.ts'
 import { revocationContract } from './revocation-suite.ts'
 import { selectionContract } from './selection-suite.ts'
+import { trustContract } from './trust-suite.ts'
 
 /**
  * What every store promises, whatever is behind it. `open` makes an empty one; nothing here knows
@@ -18,6 +19,7 @@ export function storeContract(name: string, open: OpenStore): void {
     selectionContract(open)
     revocationContract(open)
     maintenanceContract(open)
+    trustContract(open)
   })
 }
 
