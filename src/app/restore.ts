@@ -4,7 +4,7 @@ import { epochOf, type Position } from '#domain/feed/position.ts'
 import { decideTerms } from '#domain/revocation/revoke.ts'
 import { PAGE_SIZE_MAX } from '#kernel/page.ts'
 import { refuse } from '#kernel/problem.ts'
-import type { Writing } from '#store/port.ts'
+import type { Reading, Writing } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
 import { activeKey } from './issue.ts'
@@ -23,9 +23,9 @@ export interface Reopened {
 }
 
 /**
- * Opens a new epoch in a database that was brought back, in one transaction: what the authority did
- * after the backup was made is not known any more, so every signing key of before is revoked, a new
- * one signs, and everything that was ever issued is revoked, sparing no one.
+ * Opens a new epoch in a database that was brought back, or found to be older than the one that was in
+ * use, in one transaction: what the authority did since is not known any more, so every signing key of
+ * before is revoked, a new one signs, and everything that was ever issued is revoked, sparing no one.
  *
  * `epochAbove` is the highest epoch that the replaced database is known to have reached. Refusal:
  * `key-locked`, where the key-encryption key at hand does not belong to this database.
@@ -43,8 +43,10 @@ export function reopen(deps: Deps, context: Context, epochAbove: number): Promis
     deps.signer.sign(signing.id, sealed, new Uint8Array(1))
 
     const state = await tx.feed()
-    const epoch = Math.max(epochOf(state.position), epochAbove) + 1
+    const known = Math.max(epochOf(state.position), epochAbove)
+    const epoch = Math.max(known, await epochSeen(tx, known)) + 1
     await tx.appendFeed(epochEntry(state, epoch), nextTimeMicros(state, deps.clock.now() * 1000))
+    await tx.clearDivergence()
     const revokedKeys = await replaceKeys(deps, tx)
     const { at: now } = await authorityTime(deps, tx)
     const request = { selector: { all: true }, reason: 'other', final: true } as const
@@ -60,15 +62,34 @@ export function reopen(deps: Deps, context: Context, epochAbove: number): Promis
   })
 }
 
-/** Every token key of before is revoked, the active one last: its successor signs from then on. */
+/**
+ * The epoch that somebody has seen, where this database denied it: verifiers there go to none below.
+ * It may be a verifier's bare word, and a lie must not use up all the epochs that there are.
+ */
+async function epochSeen(tx: Reading, known: number): Promise<number> {
+  const seen = await tx.divergence()
+  if (seen === undefined || known + EPOCHS_LOST_MAX < epochOf(seen.position)) return known
+  return epochOf(seen.position)
+}
+
+/** A backup is so many restores old at most. */
+const EPOCHS_LOST_MAX = 1000
+
+/**
+ * Every token and status key of before is revoked; where one was active, its successor signs from then
+ * on. There is always one for tokens. Feed keys stay: verifiers would not follow to another.
+ */
 async function replaceKeys(deps: Deps, tx: Writing): Promise<readonly string[]> {
   const states = ['prepared', 'active', 'retiring', 'retired'] as const
-  const { items } = await tx.listKeys({ purpose: 'token', states }, { limit: PAGE_SIZE_MAX })
-  const ids = items.map(({ id }) => id)
-  for (const id of ids) await revokeSigningKey(deps, tx, id)
-  if (items.every(({ state }) => state !== 'active')) {
-    const { key, sealed } = preparedKey(deps, deps.clock.now())
-    await introduce(deps, tx, { ...key, state: 'active' }, sealed)
+  const revoked: string[] = []
+  for (const purpose of ['token', 'status'] as const) {
+    const { items } = await tx.listKeys({ purpose, states }, { limit: PAGE_SIZE_MAX })
+    for (const { id } of items) await revokeSigningKey(deps, tx, id)
+    revoked.push(...items.map(({ id }) => id))
+    if (purpose === 'token' && items.every(({ state }) => state !== 'active')) {
+      const { key, sealed } = preparedKey(deps, deps.clock.now())
+      await introduce(deps, tx, { ...key, state: 'active' }, sealed)
+    }
   }
-  return ids
+  return revoked
 }

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { initAuthority } from '#app/authority.ts'
 import type { Caller, Deps } from '#app/deps.ts'
@@ -15,6 +15,7 @@ import { openSqliteStore } from '#store/sqlite/open.ts'
 import type { Store } from '#store/port.ts'
 import { ensureKeyEncryptionKey, readKeyEncryptionKey } from './key-encryption-key.ts'
 import { type AuthorityFiles, authorityFiles, type Environment } from './paths.ts'
+import { keepPosition, watchingPosition } from './position-file.ts'
 import { systemClock, systemEntropy } from './system.ts'
 import { VERSION } from './version.ts'
 
@@ -38,7 +39,8 @@ export function openAuthority(
 ): OpenAuthority {
   const files = authorityFiles(directory)
   if (!existsSync(files.database)) refuseMissing(directory)
-  const store = openSqliteStore({ path: files.database, mode: 'open', busyTimeoutMs: BUSY_MS_MAX })
+  const opened = openSqliteStore({ path: files.database, mode: 'open', busyTimeoutMs: BUSY_MS_MAX })
+  const store = watchingPosition(opened, files.position, systemClock)
   const deps = depsOf(store, files, env)
   const dispatch = createDispatch(createOperations(deps), {
     onScopeRefused: (call, caller, problem) => recordScopeRefusal(deps, call, caller, problem),
@@ -97,6 +99,9 @@ export async function createAuthority(
     const requestId = newId('req', systemClock.now(), systemEntropy)
     const deps = depsOf(store, files, env)
     const { keyId } = await initAuthority(deps, { caller, requestId }, issuer, directory)
+    // A position that lies there is that of an authority which is no more.
+    rmSync(files.position, { force: true })
+    keepPosition(files.position, await store.read((tx) => tx.feed()))
     return { issuer, dataDir: directory, keyId }
   } finally {
     await store.close()

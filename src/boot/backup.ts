@@ -16,16 +16,18 @@ import { showAuthority } from '#app/authority.ts'
 import type { Caller } from '#app/deps.ts'
 import { auditEntry } from '#app/record.ts'
 import { type Reopened, reopen } from '#app/restore.ts'
+import type { FeedState } from '#domain/feed/entry.ts'
 import { epochOf, type Position } from '#domain/feed/position.ts'
 import { newId } from '#kernel/identifier.ts'
 import { formatInstant } from '#kernel/instant.ts'
 import { Problem, refuse } from '#kernel/problem.ts'
 import { assertWhole, backupSqlite, feedPosition, replaceSqlite } from '#store/sqlite/backup.ts'
 import { openSqliteStore } from '#store/sqlite/open.ts'
-import { depsOf, makeFolder, openAuthority } from './authority.ts'
+import { depsOf, makeFolder, openAuthority, refuseMissing } from './authority.ts'
 import { readKeyEncryptionKey } from './key-encryption-key.ts'
 import { takeLock } from './lock.ts'
 import { authorityFiles, type AuthorityFiles, type Environment } from './paths.ts'
+import { keepPosition, readPosition } from './position-file.ts'
 import { systemClock, systemEntropy } from './system.ts'
 
 const BUSY_MS_MAX = 10_000
@@ -107,6 +109,39 @@ export async function restore(
   }
 }
 
+/**
+ * Takes the database that lies there, an older one than was in use, under a new epoch.
+ * Refusals: `authority-missing`, `authority-serving`, `key-locked`, `store-busy`.
+ */
+export async function adopt(
+  directory: string,
+  env: Environment,
+  caller: Caller,
+): Promise<Restored> {
+  const files = authorityFiles(directory)
+  if (!existsSync(files.database)) refuseMissing(directory)
+  readKeyEncryptionKey(files.keyEncryptionKey, env)
+  const release = takeLock(files.lock)
+  try {
+    const authority = openAuthority(directory, env, () => undefined)
+    try {
+      const requestId = newId('req', systemClock.now(), systemEntropy)
+      const reopened = await reopen(authority.deps, { caller, requestId }, epochKept(files))
+      return { ...reopened, dataDir: directory }
+    } finally {
+      await authority.close()
+    }
+  } finally {
+    release()
+  }
+}
+
+/** The epoch of the file beside the database: it may have seen more than any database that is left. */
+function epochKept({ position }: AuthorityFiles): number {
+  const kept = readPosition(position)
+  return kept === undefined ? 0 : epochOf(kept.position)
+}
+
 async function restoreLocked(
   file: string,
   files: AuthorityFiles,
@@ -122,10 +157,14 @@ async function restoreLocked(
     removeDatabase(aside)
     takeIn(file, copy)
     assertWhole(copy, file)
-    const epochAbove = epochReached(database)
-    const reopened = await reopenCopy({ copy, file }, files, env, { caller, epochAbove })
+    const epochAbove = Math.max(epochReached(database), epochKept(files))
+    const { feed, ...reopened } = await reopenCopy({ copy, file }, files, env, {
+      caller,
+      epochAbove,
+    })
     sync(copy)
     const replaced = await replace(files, copy, aside)
+    keepPosition(files.position, feed)
     return { ...reopened, dataDir: directory, ...(replaced === undefined ? {} : { replaced }) }
   } finally {
     removeDatabase(copy)
@@ -139,7 +178,7 @@ async function reopenCopy(
   files: AuthorityFiles,
   env: Environment,
   { caller, epochAbove }: { caller: Caller; epochAbove: number },
-): Promise<Reopened> {
+): Promise<Reopened & { readonly feed: FeedState }> {
   const store = openSqliteStore({ path: copy, mode: 'open', shownAs: file, busyTimeoutMs: 0 })
   try {
     if ((await store.read((tx) => tx.authority())) === undefined) {
@@ -149,7 +188,8 @@ async function reopenCopy(
       })
     }
     const requestId = newId('req', systemClock.now(), systemEntropy)
-    return await reopen(depsOf(store, files, env), { caller, requestId }, epochAbove)
+    const reopened = await reopen(depsOf(store, files, env), { caller, requestId }, epochAbove)
+    return { ...reopened, feed: await store.read((tx) => tx.feed()) }
   } finally {
     // The last to close folds the write-ahead log into the file, which can then be moved alone.
     await store.close()

@@ -177,6 +177,7 @@ export function localOf(target: Target, env: Environment, warn: (line: string) =
       }),
     restore: async (file) =>
       (await import('./backup.ts')).restore(dataDir, file, env, localCaller()),
+    adopt: async () => (await import('./backup.ts')).adopt(dataDir, env, localCaller()),
     async serve({ listen, tlsCert, tlsKey, behindProxy }, onReady) {
       const { startServer } = await import('./server.ts')
       const onFault = (fault: unknown, where: string): void => {

@@ -30,6 +30,8 @@ export function configDirectory(env: Environment): string {
 export interface AuthorityFiles {
   readonly directory: string
   readonly database: string
+  /** How far its feed has come, beside it: an older database put in its place is found out by that. */
+  readonly position: string
   readonly keyEncryptionKey: string
   readonly socket: string
   readonly lock: string
@@ -38,6 +40,7 @@ export interface AuthorityFiles {
 export const authorityFiles = (directory: string): AuthorityFiles => ({
   directory,
   database: join(directory, 'authority.db'),
+  position: join(directory, 'authority.position'),
   keyEncryptionKey: join(directory, 'key-encryption.key'),
   socket: join(directory, 'serve.sock'),
   lock: join(directory, 'serve.lock'),

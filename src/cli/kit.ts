@@ -190,6 +190,8 @@ export interface Local {
   backup(file: string, onProgress: (done: number, total: number) => void): Promise<BackedUp>
   /** Puts a backup in the place of the database. Refusals: `authority-serving`, `key-locked` … */
   restore(file: string): Promise<Restored>
+  /** Takes the database that lies there under a new epoch. Refusals as of `restore`. */
+  adopt(): Promise<Restored>
   /** Serves until the process is told to stop. Refusals: `listen-refused`, `authority-serving`. */
   serve(options: ServeOptions, onReady: (ready: Serving) => Promise<void>): Promise<void>
 }
