@@ -1,0 +1,249 @@
+import { decodeProblem } from './problem-answer.ts'
+import { type Answer, ask, type Call, type HttpClient, type Receiver } from './http.ts'
+import { createLineReader } from './lines.ts'
+import { createSseReader } from './sse.ts'
+import type { Position } from '#domain/feed/position.ts'
+import type { Acknowledgement, Jwk, SyncQuestion } from '#verifier/protocol.ts'
+
+/** What did not come to anything, and why. */
+export interface Failure {
+  readonly isFailure: true
+  readonly reason: string
+  /** 0 where there was no answer. */
+  readonly status: number
+  /** Where the authority refused: its code, and whether asking again may help. */
+  readonly code?: string
+}
+
+export interface SyncAnswer {
+  readonly head: string
+  readonly feedKeys: readonly Jwk[]
+}
+
+export interface Snapshot {
+  readonly head: string
+  readonly entries: readonly string[]
+}
+
+export interface StreamReceiver {
+  opened(): void
+  entry(text: string): void
+  head(text: string): void
+  /** Who acknowledges waits a random part of so many milliseconds before. */
+  spread(ms: number): void
+  /** `status` 410: below the floor. */
+  closed(failure: Failure): void
+}
+
+/** The authority's side of the feed, over HTTP. Nothing here rejects; nothing of an answer is believed. */
+export interface Authority {
+  readonly url: string
+  /** The next of its addresses is used from now on. */
+  nextUrl(): void
+  sync(question: SyncQuestion): Promise<SyncAnswer | Failure>
+  acknowledge(acknowledgement: Acknowledgement): Promise<undefined | Failure>
+  entries(after: Position): Promise<readonly string[] | Failure>
+  snapshot(): Promise<Snapshot | Failure>
+  /** Answers what closes the stream; then nothing of it is told any more. */
+  stream(after: Position, receiver: StreamReceiver): () => void
+  /** Lets go of connections, all of them. */
+  reset(): void
+}
+
+/** A later answer is worth nothing: the core has given it up. */
+const SYNC_MS_MAX = 2_500
+const CALL_MS_MAX = 5_000
+const SNAPSHOT_MS_MAX = 30_000
+const ANSWER_BYTES_MAX = 256 * 1024
+const ENTRIES_BYTES_MAX = 256 * 1024 * 1024
+const SNAPSHOT_BYTES_MAX = 1024 * 1024 * 1024
+/** No entry is longer than 8 Mi characters, and JSON about it is short. */
+const ENTRY_CHARACTERS_MAX = 9 * 1024 * 1024
+const SPREAD_MS_MAX = 1000
+
+export function createAuthority(
+  client: HttpClient,
+  urls: readonly string[],
+  incarnation: string,
+): Authority {
+  let at = 0
+  const urlOf = (path: string, query: Readonly<Record<string, string>> = {}): string => {
+    const search = new URLSearchParams(query).toString()
+    return `${urls[at] ?? ''}/v1/feed${path}${search === '' ? '' : `?${search}`}`
+  }
+  const post = (path: string, body: unknown, msMax: number): Promise<Answer> =>
+    ask(
+      client,
+      { method: 'POST', url: urlOf(path), accept: JSON_TYPES, body: JSON.stringify(body), msMax },
+      ANSWER_BYTES_MAX,
+    )
+
+  return {
+    get url() {
+      return urls[at] ?? ''
+    },
+    nextUrl() {
+      at = (at + 1) % urls.length
+    },
+    async sync(question) {
+      const answer = await post('/sync', question, SYNC_MS_MAX)
+      return parsed(answer, ({ head, feedKeys }) =>
+        typeof head === 'string' && isJwks(feedKeys) ? { head, feedKeys } : undefined,
+      )
+    },
+    async acknowledge(acknowledgement) {
+      const answer = await post('/acknowledge', acknowledgement, CALL_MS_MAX)
+      const taken = parsed(answer, () => ({ isTaken: true }))
+      return 'isFailure' in taken ? taken : undefined
+    },
+    async entries(after) {
+      const url = urlOf('/entries', { after: String(after), incarnation })
+      const call: Call = { method: 'GET', url, accept: JSON_TYPES, msMax: CALL_MS_MAX }
+      const answer = await ask(client, call, ENTRIES_BYTES_MAX)
+      return parsed(answer, ({ entries }) => (isTexts(entries) ? entries : undefined))
+    },
+    snapshot: () => readSnapshot(client, urlOf('/snapshot', { incarnation })),
+    stream: (after, receiver) => {
+      const url = urlOf('', { incarnation })
+      return openStream(client, { url, after }, receiver)
+    },
+    reset: () => client.reset(),
+  }
+}
+
+const JSON_TYPES = 'application/json, application/problem+json'
+
+function parsed<T extends object>(
+  { status, body }: Answer,
+  read: (document: Readonly<Record<string, unknown>>) => T | undefined,
+): T | Failure {
+  if (status === 0) return { isFailure: true, status, reason: body }
+  if (status !== 200) return refusalOf({ status, body })
+  const document = jsonObject(body)
+  const value = document === undefined ? undefined : read(document)
+  return value ?? { isFailure: true, status, reason: `it answered ${FOREIGN}` }
+}
+
+const FOREIGN = 'not as an authority of ours does'
+
+function refusalOf({ status, body }: Answer): Failure {
+  const problem = decodeProblem(body)
+  if (problem === undefined) {
+    return { isFailure: true, status, reason: `it answered ${status}, and ${FOREIGN}` }
+  }
+  return { isFailure: true, status, code: problem.code, reason: problem.detail }
+}
+
+function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === 'string')
+
+const isJwks = (value: unknown): value is readonly Jwk[] =>
+  Array.isArray(value) &&
+  value.every(
+    (one: unknown) =>
+      typeof one === 'object' &&
+      one !== null &&
+      Object.values(one).every((member) => typeof member === 'string'),
+  )
+
+/** An answer that is no stream of ours: its beginning, which may say why. */
+function refusalReader(status: () => number): Pick<Receiver, 'took'> & { failure(): Failure } {
+  let body = ''
+  const decoder = new TextDecoder()
+  return {
+    took(chunk) {
+      body += decoder.decode(chunk, { stream: true })
+      return body.length <= ANSWER_BYTES_MAX
+    },
+    failure: () => refusalOf({ status: status(), body }),
+  }
+}
+
+/** `{ "head": … }`, then an entry a line. */
+function readSnapshot(client: HttpClient, url: string): Promise<Snapshot | Failure> {
+  return new Promise((resolve) => {
+    const lines: string[] = []
+    const reader = createLineReader((line) => lines.push(line), ENTRY_CHARACTERS_MAX)
+    let bytes = 0
+    let status = 0
+    const refusal = refusalReader(() => status)
+    const call: Call = { method: 'GET', url, accept: 'application/jsonl', msMax: SNAPSHOT_MS_MAX }
+    client.send(call, {
+      opened(code) {
+        status = code
+        return true
+      },
+      took(chunk) {
+        if (status !== 200) return refusal.took(chunk)
+        bytes += chunk.length
+        return bytes <= SNAPSHOT_BYTES_MAX && reader.push(chunk)
+      },
+      ended() {
+        if (status !== 200) return resolve(refusal.failure())
+        const rest = reader.rest()
+        resolve(snapshotOf(rest === '' ? lines : [...lines, rest]))
+      },
+      failed: (reason) => resolve({ isFailure: true, status: 0, reason }),
+    })
+  })
+}
+
+function snapshotOf([first = '', ...entries]: readonly string[]): Snapshot | Failure {
+  const head = jsonObject(first)?.['head']
+  return typeof head === 'string'
+    ? { head, entries }
+    : { isFailure: true, status: 200, reason: `it answered ${FOREIGN}` }
+}
+
+function openStream(
+  client: HttpClient,
+  { url, after }: { readonly url: string; readonly after: Position },
+  receiver: StreamReceiver,
+): () => void {
+  const reader = createSseReader((event, data) => {
+    if (event === 'entry') receiver.entry(data)
+    else if (event === 'head') receiver.head(data)
+    else if (event === 'spread') receiver.spread(spreadOf(data))
+  }, ENTRY_CHARACTERS_MAX)
+  let status = 0
+  const refusal = refusalReader(() => status)
+  const call: Call = {
+    method: 'GET',
+    url,
+    accept: 'text/event-stream',
+    headers: { 'last-event-id': String(after), 'cache-control': 'no-store' },
+    msMax: CALL_MS_MAX,
+    isStream: true,
+  }
+  return client.send(call, {
+    opened(code, contentType) {
+      status = code
+      if (code !== 200) return true
+      if (!contentType.startsWith('text/event-stream')) return false
+      receiver.opened()
+      return true
+    },
+    took: (chunk) => (status === 200 ? reader.push(chunk) : refusal.took(chunk)),
+    ended() {
+      const failure: Failure =
+        status === 200 ? { isFailure: true, status, reason: 'the stream ended' } : refusal.failure()
+      receiver.closed(failure)
+    },
+    failed: (reason) => receiver.closed({ isFailure: true, status: 0, reason }),
+  })
+}
+
+/** It is not signed, so it moves nothing but a pause, and that by a second at most. */
+function spreadOf(data: string): number {
+  const ms = Number(data)
+  return 0 <= ms ? Math.min(ms, SPREAD_MS_MAX) : 0
+}
