@@ -1,34 +1,65 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import type { Children } from '#cli/kit.ts'
-import { refuse } from '#kernel/problem.ts'
+import type { Child, Children } from '#cli/kit.ts'
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
+/** A terminal sends these to all that run in its foreground, so the child has them already. */
+const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
 export const systemChildren: Children = {
-  run: ({ command, args, env }) =>
-    new Promise((resolve, reject) => {
-      const child = spawn(command, [...args], { stdio: 'inherit', env: { ...env } })
-      const forward = (signal: NodeJS.Signals): void => {
-        child.kill(signal)
-      }
-      for (const signal of FORWARDED) process.on(signal, forward)
-      const done = (): void => {
-        for (const signal of FORWARDED) process.off(signal, forward)
-      }
-      child.once('error', ({ code }: NodeJS.ErrnoException) => {
-        done()
-        try {
-          refuse('request-invalid', `${command} cannot be run (${code ?? 'error'})`, {
-            next: 'check the name of the program and PATH',
-          })
-        } catch (problem) {
-          reject(problem as Error)
-        }
-      })
-      child.once('exit', (status, signal) => {
-        done()
-        resolve(signal === null ? (status ?? 1) : 128 + constants.signals[signal])
-      })
-    }),
+  run: (child) =>
+    runBetween(
+      async () => child,
+      async () => undefined,
+    ),
+  runBetween,
 }
+
+/** Signals are held from the first moment to the last, so none cuts off what has to be done after. */
+async function runBetween(
+  before: () => Promise<Child>,
+  after: () => Promise<void>,
+): Promise<number> {
+  let running: ChildProcess | undefined
+  let held: NodeJS.Signals | undefined
+  const onSignal = (signal: NodeJS.Signals): void => {
+    held ??= signal
+    const isTyped = process.stdin.isTTY && FROM_TERMINAL.includes(signal)
+    if (!isTyped) running?.kill(signal)
+  }
+  for (const signal of FORWARDED) process.on(signal, onSignal)
+  try {
+    const child = await before()
+    try {
+      // Told to end before anything was begun: then nothing is.
+      if (held !== undefined) return 128 + constants.signals[held]
+      return await ended(child, (process_) => {
+        running = process_
+      })
+    } finally {
+      running = undefined
+      await after()
+    }
+  } finally {
+    for (const signal of FORWARDED) process.off(signal, onSignal)
+  }
+}
+
+const ended = (
+  { command, args, env }: Child,
+  onStart: (child: ChildProcess) => void,
+): Promise<number> =>
+  new Promise((resolve) => {
+    const child = spawn(command, [...args], { stdio: 'inherit', env: { ...env } })
+    onStart(child)
+    // As a shell has it: 127 where there is no such program, 126 where it is none that can be run.
+    child.once('error', ({ code }: NodeJS.ErrnoException) => {
+      const isMissing = code === 'ENOENT'
+      const why = isMissing ? 'there is no such program' : (code ?? 'error')
+      process.stderr.write(`credctl: ${command} cannot be run: ${why}\n`)
+      resolve(isMissing ? 127 : 126)
+    })
+    child.once('exit', (status, signal) => {
+      resolve(signal === null ? (status ?? 1) : 128 + constants.signals[signal])
+    })
+  })

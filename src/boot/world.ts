@@ -37,6 +37,8 @@ function realWorld(onDispose: (close: Close) => void): World {
     contexts: storedContexts(configDirectory(env)),
     children: {
       run: async (child) => (await import('./children.ts')).systemChildren.run(child),
+      runBetween: async (before, after) =>
+        (await import('./children.ts')).systemChildren.runBetween(before, after),
     },
     connect: async (target, connecting) =>
       (await import('./connect.ts')).connectTo(target, env, { onDispose, warn, ...connecting }),

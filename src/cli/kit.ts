@@ -227,14 +227,24 @@ export interface Serving {
   readonly pid: number
 }
 
+export interface Child {
+  readonly command: string
+  readonly args: readonly string[]
+  /** The child's whole environment. */
+  readonly env: Environment
+}
+
 export interface Children {
-  /** Runs a child with our streams; forwards signals; answers with its exit status (128 + signal). */
-  run(child: {
-    readonly command: string
-    readonly args: readonly string[]
-    /** The child's whole environment. */
-    readonly env: Environment
-  }): Promise<number>
+  /**
+   * Runs a child with our streams; forwards signals; answers with its exit status: 128 + the signal's
+   * number where one ended it, 127 where there is no such program, 126 where it cannot be run.
+   */
+  run(child: Child): Promise<number>
+  /**
+   * As `run`, with something to do before and after that no signal cuts short. One that comes before
+   * the child is started starts none.
+   */
+  runBetween(before: () => Promise<Child>, after: () => Promise<void>): Promise<number>
 }
 
 export type Paint = (text: string) => string

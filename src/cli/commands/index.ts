@@ -71,6 +71,11 @@ export const commandTable: CommandTable = {
       load: async () => (await import('./token/issue.ts')).tokenIssue,
     },
     {
+      path: ['token', 'exec'],
+      summary: 'Run a program with a token that lives as long as it does',
+      load: async () => (await import('./token/exec.ts')).tokenExec,
+    },
+    {
       path: ['token', 'list'],
       summary: 'List what was issued, the newest first; never the tokens themselves',
       load: async () => (await import('./token/list.ts')).tokenList,

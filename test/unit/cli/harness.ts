@@ -170,6 +170,11 @@ function worldOf(
         children.push(child)
         return scene.childStatus ?? 0
       },
+      async runBetween(before, after) {
+        children.push(await before())
+        await after()
+        return scene.childStatus ?? 0
+      },
     },
     async connect(target, options) {
       targets.push(target)

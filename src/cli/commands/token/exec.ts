@@ -1,0 +1,169 @@
+import { defineCommand } from '#cli/command.ts'
+import type { IssuedToken } from '#cli/commands/shapes.ts'
+import { duration, many, rest, text } from '#cli/flags.ts'
+import { askClient } from '#cli/input.ts'
+import type { Environment, Kit } from '#cli/kit.ts'
+import { formatDuration } from '#kernel/duration.ts'
+import { Problem, refuse } from '#kernel/problem.ts'
+
+const ENV_NAME = 'ACCESS_TOKEN'
+/** In the child's environment: what is in it was put there by one of us. */
+const MARK = 'CREDCTL_EXEC'
+/** Long enough for most work, and no longer than a leak should last where nobody revokes it. */
+const TTL_SECONDS = 600
+
+/**
+ * What a child must not inherit: it gets the one token that it was started with, and neither the
+ * operator's nor what a CI system would give another one for.
+ */
+const SCRUBBED = [
+  'ACCESS_TOKEN',
+  'ACCESS_TOKEN_EXPIRES_AT',
+  'CREDCTL_TOKEN',
+  'CREDCTL_ID_TOKEN',
+  'CREDCTL_KEY_ENCRYPTION_KEY',
+  'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
+  'ACTIONS_ID_TOKEN_REQUEST_URL',
+] as const
+
+/** `credctl token exec`: a token for as long as a program runs. */
+export const tokenExec = defineCommand({
+  path: ['token', 'exec'],
+  summary: 'Run a program with a token that lives as long as it does',
+  description: [
+    'Issues a token, runs the program with it in its environment, and revokes it when the program ends, however it ends; an expired one counts as revoked. The program’s exit status is passed on, as 128 and the signal’s number where one ended it; signals that come here go on to it.',
+    'Variables that hold other credentials are taken out of its environment. Inside of it exec refuses to run again: a token for a part of the work is asked for outside.',
+    'Where this process itself is killed (SIGKILL), nobody revokes, and the token expires: keep --ttl short.',
+  ],
+  args: {
+    command: rest('The program and its arguments', { required: true, placeholder: 'COMMAND' }),
+  },
+  flags: {
+    client: text('The client that it is for', {
+      required: true,
+      placeholder: 'ID',
+      complete: 'client',
+      ask: askClient,
+    }),
+    scope: many('What it allows; all that the client may have unless given', {
+      placeholder: 'SCOPE',
+    }),
+    ttl: duration('How long it is valid at most; 10m unless given'),
+    audience: many('The server that it is for; the client’s first audience unless given', {
+      placeholder: 'AUDIENCE',
+    }),
+    subject: text('For whom it speaks; the client unless given', { placeholder: 'SUBJECT' }),
+    env: text(`Name of the variable; ${ENV_NAME} unless given`, { placeholder: 'NAME' }),
+    justification: text('Why, for the audit log'),
+  },
+  isPassThrough: true,
+  examples: [
+    {
+      run: 'credctl token exec --client deploy-bot --scope deploy:prod -- ./deploy.sh',
+      about: 'No token is left when the script ends',
+    },
+    {
+      run: 'credctl token exec --client deploy-bot --env DEPLOY_TOKEN --ttl 5m -- make deploy',
+      about: 'Under another name, for five minutes at most',
+    },
+  ],
+  output: [],
+  exits: {
+    2: 'the command line is wrong, or it runs inside of itself already',
+    126: 'the program cannot be run',
+    127: 'there is no such program',
+  },
+  seeAlso: ['token issue', 'revoke'],
+
+  async run(kit, input) {
+    const name = input.env ?? ENV_NAME
+    mustBeName(name)
+    mustNotNest(kit)
+    const [command, ...args] = input.command
+    if (command === undefined) {
+      return refuse('usage-invalid', 'the program to run is missing', {
+        next: 'credctl token exec --client deploy-bot -- ./deploy.sh',
+      })
+    }
+    let issued: IssuedToken | undefined
+    const status = await kit.children.runBetween(
+      async () => {
+        issued = await issue(kit, input)
+        return { command, args, env: environmentOf(kit.env, name, issued) }
+      },
+      async () => {
+        if (issued !== undefined) await revoked(kit, issued)
+      },
+    )
+    return { status }
+  },
+})
+
+type Input = Parameters<typeof tokenExec.run>[1]
+
+function mustBeName(name: string): void {
+  if (/^[A-Za-z_]\w{0,127}$/.test(name)) return
+  refuse('usage-invalid', '--env: that is no name of a variable', { next: `--env ${ENV_NAME}` })
+}
+
+/** A token inside a token's life would outlive whoever answers for it, and nobody could say whose it is. */
+function mustNotNest({ env }: Kit): void {
+  if (env[MARK] === undefined) return
+  refuse('usage-invalid', 'this runs inside of `credctl token exec` already', {
+    next: 'issue what is needed outside of it, or in two programs one after the other',
+  })
+}
+
+async function issue(kit: Kit, input: Input): Promise<IssuedToken> {
+  const { issueTokens } = await kit.admin()
+  const { items } = await issueTokens({
+    clientId: input.client,
+    ...(input.scope.length === 0 ? {} : { scopes: [...input.scope] }),
+    ...(input.audience.length === 0 ? {} : { audience: [...input.audience] }),
+    ...(input.subject === undefined ? {} : { subject: input.subject }),
+    ...(input.justification === undefined ? {} : { justification: input.justification }),
+    ttlSeconds: input.ttl ?? TTL_SECONDS,
+    count: 1,
+  })
+  const [issued] = items
+  if (issued === undefined) return refuse('internal', 'no token came back')
+  if (issued.clampedFrom !== undefined) {
+    const { clampedFrom, expiresIn } = issued
+    kit.warn(
+      `the lifetime was shortened from ${formatDuration(clampedFrom)} to ${formatDuration(expiresIn)}, which is what policy allows`,
+    )
+  }
+  return issued
+}
+
+function environmentOf(
+  inherited: Environment,
+  name: string,
+  { token, credential }: IssuedToken,
+): Environment {
+  const scrubbed: readonly string[] = SCRUBBED
+  const kept = Object.entries(inherited).filter(([key]) => !scrubbed.includes(key))
+  return {
+    ...Object.fromEntries(kept),
+    [name]: token,
+    [`${name}_EXPIRES_AT`]: credential.expiresAt,
+    [MARK]: credential.id,
+  }
+}
+
+/**
+ * Revokes the token whatever the program did. That nothing is left of it is success; that it cannot be
+ * revoked now is said and does not hide how the program ended: the token expires by itself.
+ */
+async function revoked(kit: Kit, { credential }: IssuedToken): Promise<void> {
+  const { revoke } = await kit.admin()
+  try {
+    await revoke({ selector: { tokens: [credential.id] }, reason: 'sign-out' })
+  } catch (failure) {
+    if (!(failure instanceof Problem)) throw failure
+    if (failure.code === 'nothing-matched') return
+    kit.warn(
+      `${credential.id} could not be revoked (${failure.message}); it expires at ${credential.expiresAt}`,
+    )
+  }
+}
