@@ -1,5 +1,6 @@
 import { tiers } from '#domain/client/client.ts'
-import { instant } from '#kernel/instant.ts'
+import { type Instant, instant } from '#kernel/instant.ts'
+import { collectStep } from './collection.ts'
 import type { Deps } from './deps.ts'
 import { REPLY_SECONDS_MAX } from './idempotency.ts'
 
@@ -8,7 +9,8 @@ export const PURGE_STEP_ROWS = 500
 
 /**
  * Removes a little of what nobody needs any more: credentials that expired longer ago than their tier
- * is retained, and answers that can no longer be asked for again. Answers whether there is more.
+ * is retained, answers that can no longer be asked for again, uses of what has expired, and what
+ * `collectStep` takes. Answers whether there is more.
  */
 export async function purgeStep(deps: Deps): Promise<boolean> {
   const now = deps.clock.now()
@@ -21,8 +23,18 @@ export async function purgeStep(deps: Deps): Promise<boolean> {
     if (!step.isDone) return true
   }
   const bound = before(REPLY_SECONDS_MAX)
-  if (!(await deps.store.read((tx) => tx.isForgettingDue(bound)))) return false
-  return (
-    (await deps.store.write((tx) => tx.forgetReplies(bound, PURGE_STEP_ROWS))) === PURGE_STEP_ROWS
-  )
+  if (await deps.store.read((tx) => tx.isForgettingDue(bound))) {
+    const forgotten = await deps.store.write((tx) => tx.forgetReplies(bound, PURGE_STEP_ROWS))
+    if (forgotten === PURGE_STEP_ROWS) return true
+  }
+  if (await forgetUses(deps, before(CLOCK_STEP_SECONDS_MAX))) return true
+  return collectStep(deps, PURGE_STEP_ROWS)
+}
+
+/** A use is forgotten only when even a clock that was set back by this much would not take it again. */
+const CLOCK_STEP_SECONDS_MAX = 600
+
+async function forgetUses({ store }: Deps, bound: Instant): Promise<boolean> {
+  if (!(await store.read((tx) => tx.isForgettingUsesDue(bound)))) return false
+  return (await store.write((tx) => tx.forgetUses(bound, PURGE_STEP_ROWS))) === PURGE_STEP_ROWS
 }
