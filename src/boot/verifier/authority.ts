@@ -15,7 +15,9 @@ export interface Failure {
   readonly code?: string
 }
 
-export interface SyncAnswer {
+export const isFailure = (value: object): value is Failure => 'isFailure' in value
+
+interface SyncAnswer {
   readonly head: string
   readonly feedKeys: readonly Jwk[]
 }
@@ -94,7 +96,7 @@ export function createAuthority(
     async acknowledge(acknowledgement) {
       const answer = await post('/acknowledge', acknowledgement, CALL_MS_MAX)
       const taken = parsed(answer, () => ({ isTaken: true }))
-      return 'isFailure' in taken ? taken : undefined
+      return isFailure(taken) ? taken : undefined
     },
     async entries(after) {
       const url = urlOf('/entries', { after: String(after), incarnation })
@@ -137,7 +139,9 @@ function refusalOf({ status, body }: Answer): Failure {
 function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+    return typeof value === 'object' && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined
   } catch {
     return undefined
   }

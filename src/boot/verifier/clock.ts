@@ -8,11 +8,16 @@ export interface ClockSources {
   readonly uptimeSeconds: () => number
 }
 
-export interface ClockReading {
+interface ClockReading {
   /** Microseconds; never falls, and counts suspends. Its zero means nothing. */
   readonly nowMicros: number
   /** Since the reading before the machine stood still, or the wall clock was set. */
   readonly hasResumed: boolean
+}
+
+export interface LocalClock {
+  /** A resume is told by one reading only. */
+  read(): ClockReading
 }
 
 /** How long the clock that counts suspends goes unread, and how far the others may part meanwhile. */
@@ -34,7 +39,7 @@ const ROUNDING_MS = 0.01
  * from both sides, and every further reading narrows the bounds; one that lies outside of them tells a
  * suspend. One that is too short to be seen is shorter than the step and `UNREAD_MS_MAX`.
  */
-export function createLocalClock(sources: ClockSources): { read(): ClockReading } {
+export function createLocalClock(sources: ClockSources): LocalClock {
   const { steadyMs, wallMs, uptimeSeconds } = sources
   const beganMs = steadyMs()
   let suspendedMs = 0
@@ -70,8 +75,7 @@ export function createLocalClock(sources: ClockSources): { read(): ClockReading 
   /** Whether the wall clock was set since, or the whole machine frozen without its knowing. */
   const hasJumped = (wallNowMs: number, atMs: number): boolean => {
     const ahead = wallNowMs - (atMs + aheadMs.least)
-    const jumped =
-      wallAheadMs !== undefined && JUMP_MS_MAX + stepMs < Math.abs(ahead - wallAheadMs)
+    const jumped = wallAheadMs !== undefined && JUMP_MS_MAX + stepMs < Math.abs(ahead - wallAheadMs)
     if (wallAheadMs === undefined || jumped) wallAheadMs = ahead
     return jumped
   }

@@ -1,91 +1,152 @@
 import type { Entropy } from '#kernel/clock.ts'
 import type { DecisionRequest, VerifierCore, VerifierDecision } from '#verifier/config.ts'
-import type { VerifierEffect, VerifierEvent } from '#verifier/protocol.ts'
-import type { Authority, Failure } from './authority.ts'
-import type { createLocalClock } from './clock.ts'
+import type { Jwk, VerifierEffect, VerifierEvent } from '#verifier/protocol.ts'
+import { type Authority, type Failure, isFailure, type Snapshot } from './authority.ts'
+import type { LocalClock } from './clock.ts'
 
 /** The core at work: its questions sent, its timers set, its answers handed to it. */
 export interface Engine {
-  start(): void
+  /** `kept`: what an earlier start left. */
+  start(kept?: Kept): void
   /** Decides now: the clock is read, and all the rest is one synchronous step. */
   decide(request: DecisionRequest): VerifierDecision
   nowMicros(): number
   /** Whether an answer is under way that may let it decide otherwise. */
-  isAsking(): boolean
+  readonly isAsking: boolean
+  readonly isClosed: boolean
+  /** Why the authority gave no answer when it was last asked. */
+  readonly failure: string | undefined
   /** Calls back once, when something came that may change a decision; answers what takes it back. */
   onNews(listener: () => void): () => void
-  /** Why the authority was not reached when it was last asked. */
-  failure(): string | undefined
   /** Gives the lease back; resolves when the authority knows, or does not answer. */
   close(): Promise<void>
 }
 
-export interface EngineHooks {
-  readonly applied: (position: number) => void
-  readonly alarm: (detail: string) => void
+/** What was kept at an earlier start. The core checks it as if a stranger had sent it. */
+export interface Kept extends Snapshot {
+  readonly feedKeys: readonly Jwk[]
 }
 
 export interface EngineOptions {
   readonly core: VerifierCore
   readonly authority: Authority
-  readonly clock: ReturnType<typeof createLocalClock>
+  readonly clock: LocalClock
   readonly entropy: Entropy
-  readonly hooks: EngineHooks
+  readonly hooks: {
+    readonly applied: (position: number) => void
+    readonly alarm: (detail: string) => void
+  }
 }
+
+export const createEngine = (options: EngineOptions): Engine => new CoreEngine(options)
 
 /** Longer timers fire at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 /** A close waits no longer for the authority to take the lease back; it runs out by itself. */
 const CLOSE_MS_MAX = 1000
 
-export function createEngine({ core, authority, clock, entropy, hooks }: EngineOptions): Engine {
-  const streams = new Map<number, () => void>()
-  const waiting = new Set<() => void>()
-  let isClosed = false
-  let underWay = 0
-  let spreadMs = 0
-  let failure: string | undefined
-  let timer: NodeJS.Timeout | undefined
+class CoreEngine implements Engine {
+  readonly #options: EngineOptions
+  readonly #streams = new Map<number, () => void>()
+  readonly #waiting = new Set<() => void>()
+  #underWay = 0
+  #spreadMs = 0
+  #timer: NodeJS.Timeout | undefined
+  #lastMicros = 0
+  isClosed = false
+  failure: string | undefined
 
-  const nowMicros = (): number => {
-    const { nowMicros: micros, hasResumed } = clock.read()
-    if (hasResumed && !isClosed) {
+  constructor(options: EngineOptions) {
+    this.#options = options
+  }
+
+  start(kept?: Kept): void {
+    if (kept !== undefined) this.#tell({ kind: 'kept', ...kept })
+    this.#tell({ kind: 'started' })
+  }
+
+  decide(request: DecisionRequest): VerifierDecision {
+    const { decision, effects } = this.#options.core.decide(request, this.nowMicros())
+    this.#perform(effects)
+    return decision
+  }
+
+  nowMicros(): number {
+    const { clock, core, authority } = this.#options
+    const { nowMicros, hasResumed } = clock.read()
+    this.#lastMicros = nowMicros
+    if (hasResumed && !this.isClosed) {
       // Whoever was at the other end has long given us up.
       authority.reset()
-      perform(core.on({ kind: 'resumed' }, micros))
+      this.#perform(core.on({ kind: 'resumed' }, nowMicros))
     }
-    return micros
+    return nowMicros
   }
-  const tell = (event: VerifierEvent): void => {
-    if (isClosed) return
-    const micros = nowMicros()
-    perform(core.on(event, micros))
-    if (!isNews(event)) return
-    const told = [...waiting]
-    waiting.clear()
+
+  get isAsking(): boolean {
+    return 0 < this.#underWay
+  }
+
+  onNews(listener: () => void): () => void {
+    this.#waiting.add(listener)
+    return () => void this.#waiting.delete(listener)
+  }
+
+  async close(): Promise<void> {
+    const { core, authority } = this.#options
+    const effects = core.on({ kind: 'closed' }, this.#lastMicros)
+    this.isClosed = true
+    clearTimeout(this.#timer)
+    this.#news()
+    const words: Promise<unknown>[] = []
+    for (const effect of effects) {
+      if (effect.kind === 'acknowledge') words.push(authority.acknowledge(effect.acknowledgement))
+      else this.#run(effect)
+    }
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    // Not unref'd: who awaits a close wants it done before the process ends.
+    const limit = setTimeout(resolve, CLOSE_MS_MAX)
+    await Promise.race([Promise.all(words), late])
+    clearTimeout(limit)
+    authority.reset()
+  }
+
+  #tell(event: VerifierEvent): void {
+    if (this.isClosed) return
+    const nowMicros = this.nowMicros()
+    this.#perform(this.#options.core.on(event, nowMicros))
+    if (isNews(event)) this.#news()
+  }
+
+  #news(): void {
+    const told = [...this.#waiting]
+    this.#waiting.clear()
     for (const listener of told) listener()
   }
-  const perform = (effects: readonly VerifierEffect[]): void => {
-    for (const effect of effects) run(effect)
+
+  #perform(effects: readonly VerifierEffect[]): void {
+    for (const effect of effects) this.#run(effect)
   }
-  const run = (effect: VerifierEffect): void => {
+
+  #run(effect: VerifierEffect): void {
+    const { authority, hooks } = this.#options
     switch (effect.kind) {
       case 'ask':
-        return sync(effect)
+        return this.#ask(effect)
       case 'wake':
-        return wake(effect.atMicros)
+        return this.#wake(effect.atMicros)
       case 'open-stream':
-        return openStream(effect)
+        return this.#openStream(effect)
       case 'close-stream':
-        streams.get(effect.stream)?.()
-        streams.delete(effect.stream)
+        this.#streams.get(effect.stream)?.()
+        this.#streams.delete(effect.stream)
         return
       case 'fetch-entries':
-        return fetchEntries(effect)
+        return this.#fetchEntries(effect)
       case 'fetch-snapshot':
-        return fetchSnapshot(effect)
+        return this.#fetchSnapshot(effect)
       case 'acknowledge':
-        return acknowledge(effect)
+        return this.#acknowledge(effect)
       case 'next-url':
         return authority.nextUrl()
       case 'applied':
@@ -96,103 +157,80 @@ export function createEngine({ core, authority, clock, entropy, hooks }: EngineO
   }
 
   /** The newest time is the one that counts: the core asks for no other until it was woken then. */
-  const wake = (atMicros: number): void => {
-    clearTimeout(timer)
-    const delayMs = Math.ceil((atMicros - clock.read().nowMicros) / 1000)
-    timer = setTimeout(() => tell({ kind: 'woken' }), Math.min(Math.max(delayMs, 0), TIMER_MS_MAX))
-    timer.unref()
+  #wake(atMicros: number): void {
+    clearTimeout(this.#timer)
+    const delayMs = Math.max(0, Math.ceil((atMicros - this.#lastMicros) / 1000))
+    this.#timer = setTimeout(() => this.#tell({ kind: 'woken' }), Math.min(delayMs, TIMER_MS_MAX))
+    this.#timer.unref()
   }
-  const awaited = <T>(work: Promise<T>, use: (value: T) => void): void => {
-    underWay += 1
+
+  #awaited<T>(work: Promise<T>, use: (value: T) => void): void {
+    this.#underWay += 1
     void work.then((value) => {
-      underWay -= 1
+      this.#underWay -= 1
       use(value)
     })
   }
-  const sync = ({ question }: Effect<'ask'>): void => {
+
+  #ask({ question }: Effect<'ask'>): void {
+    const { authority, hooks } = this.#options
     const { nonce } = question
-    awaited(authority.sync(question), (answer) => {
-      failure = isFailure(answer) ? answer.reason : undefined
-      if (!isFailure(answer)) return tell({ kind: 'answered', nonce, ...answer })
+    this.#awaited(authority.sync(question), (answer) => {
+      this.failure = isFailure(answer) ? answer.reason : undefined
+      if (!isFailure(answer)) return this.#tell({ kind: 'answered', nonce, ...answer })
       if (mustBeSeen(answer)) hooks.alarm(`the authority gives no head: ${answer.reason}`)
-      tell({ kind: 'unanswered', nonce })
+      this.#tell({ kind: 'unanswered', nonce })
     })
-  }
-  const openStream = ({ stream, after }: Effect<'open-stream'>): void => {
-    const close = authority.stream(after, {
-      opened: () => tell({ kind: 'stream-opened', stream }),
-      entry: (text) => tell({ kind: 'stream-entry', stream, text }),
-      head: (text) => tell({ kind: 'stream-head', stream, text }),
-      spread: (ms) => {
-        spreadMs = ms
-      },
-      closed: ({ status }) => {
-        streams.delete(stream)
-        tell({ kind: 'stream-closed', stream, isGone: status === GONE })
-      },
-    })
-    streams.set(stream, close)
-  }
-  const fetchEntries = ({ fetch, after }: Effect<'fetch-entries'>): void =>
-    awaited(authority.entries(after), (entries) =>
-      tell(
-        isFailure(entries)
-          ? { kind: 'entries-failed', fetch, isGone: entries.status === GONE }
-          : { kind: 'entries', fetch, entries },
-      ),
-    )
-  const fetchSnapshot = ({ fetch }: Effect<'fetch-snapshot'>): void =>
-    awaited(authority.snapshot(), (snapshot) =>
-      tell(
-        isFailure(snapshot)
-          ? { kind: 'snapshot-failed', fetch }
-          : { kind: 'snapshot', fetch, ...snapshot },
-      ),
-    )
-  const acknowledge = ({ acknowledgement }: Effect<'acknowledge'>): void => {
-    const { position } = acknowledgement
-    const send = async (): Promise<void> => {
-      const refused = await authority.acknowledge(acknowledgement)
-      tell({ kind: refused === undefined ? 'acknowledged' : 'unacknowledged', position })
-    }
-    // Thousands that were told at once do not answer at once.
-    const delayMs = (spreadMs * (entropy.bytes(1)[0] ?? 0)) / 256
-    if (delayMs < 1) void send()
-    else setTimeout(() => isClosed || void send(), delayMs).unref()
   }
 
-  return {
-    start: () => tell({ kind: 'started' }),
-    decide(request) {
-      const { decision, effects } = core.decide(request, nowMicros())
-      perform(effects)
-      return decision
-    },
-    nowMicros,
-    isAsking: () => 0 < underWay,
-    onNews(listener) {
-      waiting.add(listener)
-      return () => void waiting.delete(listener)
-    },
-    failure: () => failure,
-    async close() {
-      const effects = core.on({ kind: 'closed' }, clock.read().nowMicros)
-      isClosed = true
-      clearTimeout(timer)
-      const words: Promise<unknown>[] = []
-      for (const effect of effects) {
-        if (effect.kind === 'acknowledge') words.push(authority.acknowledge(effect.acknowledgement))
-        else run(effect)
-      }
-      const { promise: late, resolve } = Promise.withResolvers<void>()
-      // Not unref'd: who awaits a close wants it done before the process ends.
-      const limit = setTimeout(resolve, CLOSE_MS_MAX)
-      await Promise.race([Promise.all(words), late])
-      clearTimeout(limit)
-      for (const close of streams.values()) close()
-      streams.clear()
-      authority.reset()
-    },
+  #openStream({ stream, after }: Effect<'open-stream'>): void {
+    const close = this.#options.authority.stream(after, {
+      opened: () => this.#tell({ kind: 'stream-opened', stream }),
+      entry: (text) => this.#tell({ kind: 'stream-entry', stream, text }),
+      head: (text) => this.#tell({ kind: 'stream-head', stream, text }),
+      spread: (ms) => {
+        this.#spreadMs = ms
+      },
+      closed: ({ status }) => {
+        this.#streams.delete(stream)
+        this.#tell({ kind: 'stream-closed', stream, isGone: status === GONE })
+      },
+    })
+    this.#streams.set(stream, close)
+  }
+
+  #fetchEntries({ fetch, after }: Effect<'fetch-entries'>): void {
+    this.#awaited(this.#options.authority.entries(after), (answer) =>
+      this.#tell(
+        isFailure(answer)
+          ? { kind: 'entries-failed', fetch, isGone: answer.status === GONE }
+          : { kind: 'entries', fetch, entries: answer },
+      ),
+    )
+  }
+
+  #fetchSnapshot({ fetch }: Effect<'fetch-snapshot'>): void {
+    this.#awaited(this.#options.authority.snapshot(), (answer) =>
+      this.#tell(
+        isFailure(answer)
+          ? { kind: 'snapshot-failed', fetch }
+          : { kind: 'snapshot', fetch, ...answer },
+      ),
+    )
+  }
+
+  #acknowledge({ acknowledgement }: Effect<'acknowledge'>): void {
+    const { authority, entropy } = this.#options
+    const { position } = acknowledgement
+    const send = async (): Promise<void> => {
+      if (this.isClosed) return
+      const refused = await authority.acknowledge(acknowledgement)
+      this.#tell({ kind: refused === undefined ? 'acknowledged' : 'unacknowledged', position })
+    }
+    // Thousands that were told at once do not answer at once.
+    const delayMs = (this.#spreadMs * (entropy.bytes(1)[0] ?? 0)) / 256
+    if (delayMs < 1) void send()
+    else setTimeout(() => void send(), delayMs).unref()
   }
 }
 
@@ -204,10 +242,8 @@ const GONE = 410
 const isNews = ({ kind }: VerifierEvent): boolean =>
   kind !== 'acknowledged' && kind !== 'unacknowledged' && kind !== 'stream-opened'
 
-export const isFailure = (value: object): value is Failure => 'isFailure' in value
-
 /** What passes by itself: a restart, a busy database, a node that does not know us yet. */
-const PASSING = new Set([
+const PASSING: ReadonlySet<string> = new Set([
   'authority-stopping',
   'clock-behind',
   'incarnation-unknown',

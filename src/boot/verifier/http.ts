@@ -1,4 +1,9 @@
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http'
+import {
+  Agent as HttpAgent,
+  type ClientRequest,
+  type IncomingMessage,
+  request as httpRequest,
+} from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 
@@ -46,7 +51,11 @@ const SOCKETS_MAX = 8
  * who waits for an answer holds a timer of his own.
  */
 export function createHttpClient({ credential, ca, userAgent }: HttpOptions): HttpClient {
-  const agents = () => ({
+  const always = {
+    'user-agent': userAgent,
+    ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
+  }
+  const agents = (): Agents => ({
     'http:': new HttpAgent({ keepAlive: true, maxSockets: SOCKETS_MAX }),
     'https:': new HttpsAgent({
       keepAlive: true,
@@ -55,78 +64,83 @@ export function createHttpClient({ credential, ca, userAgent }: HttpOptions): Ht
     }),
   })
   let kept = agents()
-
-  /** Where one connection has gone silent, those that lie idle may have as well. */
-  const dropIdle = (): void => {
-    for (const { freeSockets } of Object.values(kept)) {
-      for (const sockets of Object.values(freeSockets)) {
-        for (const socket of sockets ?? []) socket.destroy()
-      }
-    }
-  }
-
-  const sendOnce = (call: Call, receiver: Receiver, isSecond: boolean): (() => void) => {
-    const url = new URL(call.url)
-    const isSecure = url.protocol === 'https:'
-    const options = {
-      agent: kept[isSecure ? 'https:' : 'http:'],
-      method: call.method,
-      headers: {
-        accept: call.accept,
-        'user-agent': userAgent,
-        ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
-        ...(call.body === undefined
-          ? {}
-          : {
-              'content-type': 'application/json',
-              'content-length': String(Buffer.byteLength(call.body)),
-            }),
-        ...call.headers,
-      },
-    }
-    let isOver = false
-    let giveUpSecond: (() => void) | undefined
-    const request = (isSecure ? httpsRequest : httpRequest)(url, options)
-    const end = (): boolean => {
-      if (isOver) return false
-      isOver = true
-      clearTimeout(timer)
-      return true
-    }
-    const fail = (reason: string): void => {
-      if (!end()) return
-      request.destroy()
-      receiver.failed(reason)
-    }
-    const timer = setTimeout(() => {
-      fail('it took too long to answer')
-      dropIdle()
-    }, call.msMax)
-    timer.unref()
-    request.on('socket', (socket: Duplex & { unref?(): void }) => socket.unref?.())
-    request.on('error', (failure: NodeJS.ErrnoException) => {
-      // A connection that was kept may have been closed while we sent; nothing was answered, then.
-      const isStale = request.reusedSocket && failure.code === 'ECONNRESET' && !isSecond
-      if (!isStale) return fail(reasonOf(failure))
-      if (end()) giveUpSecond = sendOnce(call, receiver, true)
-    })
-    request.on('response', (response) => {
-      if (call.isStream) clearTimeout(timer)
-      receive(response, { receiver, isOver: () => isOver, end, fail })
-    })
-    request.end(call.body)
-    return () => {
-      if (end()) request.destroy()
-      giveUpSecond?.()
-    }
-  }
-
   return {
-    send: (call, receiver) => sendOnce(call, receiver, false),
+    send: (call, receiver) => sendOnce(call, receiver, { agents: kept, always, isSecond: false }),
     reset() {
       for (const agent of Object.values(kept)) agent.destroy()
       kept = agents()
     },
+  }
+}
+
+interface Agents {
+  readonly 'http:': HttpAgent
+  readonly 'https:': HttpsAgent
+}
+
+interface Sending {
+  readonly agents: Agents
+  readonly always: Readonly<Record<string, string>>
+  readonly isSecond: boolean
+}
+
+function sendOnce(call: Call, receiver: Receiver, sending: Sending): () => void {
+  const request = begin(call, sending)
+  let isOver = false
+  let giveUpSecond: (() => void) | undefined
+  const end = (): boolean => {
+    if (isOver) return false
+    isOver = true
+    clearTimeout(timer)
+    return true
+  }
+  const fail = (reason: string): void => {
+    if (!end()) return
+    request.destroy()
+    receiver.failed(reason)
+  }
+  const timer = setTimeout(() => {
+    fail('it took too long to answer')
+    dropIdle(sending.agents)
+  }, call.msMax)
+  timer.unref()
+  request.on('socket', (socket: Duplex & { unref?(): void }) => socket.unref?.())
+  request.on('error', (failure: NodeJS.ErrnoException) => {
+    // A connection that was kept may have been closed while we sent; nothing was answered, then.
+    const isStale = request.reusedSocket && failure.code === 'ECONNRESET' && !sending.isSecond
+    if (!isStale) return fail(reasonOf(failure))
+    if (end()) giveUpSecond = sendOnce(call, receiver, { ...sending, isSecond: true })
+  })
+  request.on('response', (response) => {
+    if (call.isStream) clearTimeout(timer)
+    receive(response, { receiver, isOver: () => isOver, end, fail })
+  })
+  request.end(call.body)
+  return () => {
+    if (end()) request.destroy()
+    giveUpSecond?.()
+  }
+}
+
+function begin(call: Call, { agents, always }: Sending): ClientRequest {
+  const { method, accept, body, headers } = call
+  const url = new URL(call.url)
+  const content =
+    body === undefined
+      ? {}
+      : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }
+  const options = { method, headers: { accept, ...always, ...content, ...headers } }
+  return url.protocol === 'https:'
+    ? httpsRequest(url, { ...options, agent: agents['https:'] })
+    : httpRequest(url, { ...options, agent: agents['http:'] })
+}
+
+/** Where one connection has gone silent, those that lie idle may have as well. */
+function dropIdle(agents: Agents): void {
+  for (const { freeSockets } of Object.values(agents)) {
+    for (const sockets of Object.values(freeSockets)) {
+      for (const socket of sockets ?? []) socket.destroy()
+    }
   }
 }
 

@@ -1,15 +1,11 @@
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import type { Entropy } from '#kernel/clock.ts'
 import type { Jwk } from '#verifier/protocol.ts'
-import { type Authority, type Snapshot } from './authority.ts'
-import { isFailure } from './engine.ts'
+import { type Authority, isFailure, type Snapshot } from './authority.ts'
+import type { Kept } from './engine.ts'
 import { createLineReader } from './lines.ts'
-
-/** What was kept at an earlier start. The core checks it as if a stranger had sent it. */
-export interface Kept extends Snapshot {
-  readonly feedKeys: readonly Jwk[]
-}
 
 const FORMAT = 'credctl-verifier-state'
 const FILE_BYTES_MAX = 1024 * 1024 * 1024
@@ -64,10 +60,11 @@ function keptOf([first = '', ...entries]: readonly string[], issuer: string): Ke
   } catch {
     return 'it is damaged'
   }
-  const { format, issuer: from, head, feedKeys } = title
+  const { format, issuer: from, head, feedKeys, sum } = title
   if (format !== FORMAT) return 'it is no state of a verifier'
   if (from !== issuer) return 'it is of another authority'
   if (typeof head !== 'string' || !Array.isArray(feedKeys)) return 'it is damaged'
+  if (sum !== sumOf({ head, entries })) return 'it is damaged'
   return { head, entries, feedKeys: (feedKeys as unknown[]).filter(isJwk) }
 }
 
@@ -76,6 +73,13 @@ const isJwk = (value: unknown): value is Jwk =>
   value !== null &&
   Object.values(value).every((member) => typeof member === 'string')
 
+/** It tells damage from state. It proves nothing: signatures do that. */
+function sumOf({ head, entries }: Snapshot): string {
+  const hash = createHash('sha256').update(head)
+  for (const entry of entries) hash.update('\n').update(entry)
+  return hash.digest('base64url')
+}
+
 /** Replaces the file as a whole: whoever reads it finds the one or the other. */
 async function writeKept(
   path: string,
@@ -83,11 +87,12 @@ async function writeKept(
   { head, entries, feedKeys }: Kept,
   mark: string,
 ): Promise<void> {
+  const sum = sumOf({ head, entries })
   const fresh = `${path}.${mark}.tmp`
   try {
     const file = await open(fresh, 'wx', 0o600)
     try {
-      await file.appendFile(`${JSON.stringify({ format: FORMAT, issuer, head, feedKeys })}\n`)
+      await file.appendFile(`${JSON.stringify({ format: FORMAT, issuer, feedKeys, head, sum })}\n`)
       for (const entry of entries) await file.appendFile(`${entry}\n`)
       await file.sync()
     } finally {

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { verifierModes, type VerifierMode } from '#domain/feed/head.ts'
 import { refuse } from '#kernel/problem.ts'
-import type { Jwk, VerifierOptions } from './types.ts'
+import type { Jwk, VerifierOptions, VerifyOptions } from './types.ts'
 
 /** Options with every default filled in, all of them checked. */
 export interface Settled {
@@ -57,13 +57,33 @@ export function settle(options: VerifierOptions): Settled {
   }
 }
 
+/**
+ * Checks what a decision is to demand. A demand that was misspelt must not become one that everybody
+ * meets. Refusal: `usage-invalid`.
+ */
+export function settleWanted({ scopes, maxAgeSeconds, acr }: VerifyOptions): void {
+  for (const [name, list] of Object.entries({ scopes, acr })) {
+    if (list !== undefined && !(Array.isArray(list) && list.every(isText))) {
+      wrong(`${name} is a list of texts`, `for example ${name}: ['one']`)
+    }
+  }
+  if (maxAgeSeconds !== undefined && !(0 <= maxAgeSeconds && Number.isFinite(maxAgeSeconds))) {
+    wrong('maxAgeSeconds is a number of seconds', 'leave it out for no limit')
+  }
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== ''
+
 const wrong = (detail: string, next: string): never => refuse('usage-invalid', detail, { next })
 
 function audiencesOf(audience: unknown): readonly string[] {
   const all: unknown[] = Array.isArray(audience) ? audience : [audience]
   const texts = all.filter((one): one is string => typeof one === 'string' && one !== '')
   if (texts.length === 0 || texts.length !== all.length || AUDIENCES_MAX < texts.length) {
-    wrong('audience is what this server is called in tokens', "for example 'https://api.example.com'")
+    wrong(
+      'audience is what this server is called in tokens',
+      "for example 'https://api.example.com'",
+    )
   }
   return texts
 }

@@ -210,6 +210,8 @@ export interface VerifierStatus {
   readonly name: string
   /** Which address of the authority is used now. */
   readonly url: string
+  /** Why the authority gave no answer when it was last asked. */
+  readonly failure?: string
 }
 
 /** What is used of a request of Node's. */

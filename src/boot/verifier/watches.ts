@@ -4,9 +4,9 @@ import type { DecisionRequest, VerifierDecision } from '#verifier/config.ts'
 export interface Watches {
   /** Calls `listener` once, when the token is accepted no longer; answers what ends the watch. */
   add(token: string, listener: Listener, options: { readonly keepWhileStale: boolean }): () => void
-  /** A newer head decides from now on. */
+  /** A head decides from now on, which has come so far. */
   applied(position: number): void
-  /** Nothing is decided any more. */
+  /** Nothing is decided any more; who is watched is told that it is `stale`. */
   close(): void
 }
 
@@ -24,6 +24,7 @@ interface Watched {
   readonly request: DecisionRequest
   readonly listener: Listener
   readonly keepWhileStale: boolean
+  readonly kind: Kind
   /** When time alone will have changed what is decided, by the local clock. */
   dueMicros: number
 }
@@ -40,93 +41,118 @@ const SWEEP_MS = 250
 /** So many are judged before others have their turn on the thread. */
 const SLICE = 2000
 const SECOND = 1_000_000
+const CLOSED: VerifierDecision = { verdict: 'stale', cause: 'cold', retryAfterSeconds: 1 }
 
-export function createWatches({
-  decide,
-  nowMicros,
-  upperMicros,
-  leewayMicros,
-}: WatchCapabilities): Watches {
-  const kinds = new Map<unknown, Kind>()
-  const all = new Map<Watched, Kind>()
-  let appliedPosition: number | undefined
-  let queue: Watched[] = []
-  let timer: NodeJS.Timeout | undefined
+/**
+ * Every watched token is judged anew when the feed has moved on, and when its own time has come. Where
+ * the verifier cannot know, one token of each limit is asked; only if it still cannot know a quarter
+ * of a second later (an answer may be under way) are the watches ended.
+ */
+export const createWatches = (capabilities: WatchCapabilities): Watches =>
+  new TokenWatches(capabilities)
 
-  const end = (watched: Watched, decision?: VerifierDecision): void => {
-    const kind = all.get(watched)
-    if (kind === undefined) return
-    all.delete(watched)
-    kind.members.delete(watched)
+class TokenWatches implements Watches {
+  readonly #capabilities: WatchCapabilities
+  readonly #kinds = new Map<unknown, Kind>()
+  readonly #all = new Set<Watched>()
+  #position: number | undefined
+  #queue: Watched[] = []
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(capabilities: WatchCapabilities) {
+    this.#capabilities = capabilities
+  }
+
+  add(
+    token: string,
+    listener: Listener,
+    { keepWhileStale }: { readonly keepWhileStale: boolean },
+  ): () => void {
+    const { decide, nowMicros } = this.#capabilities
+    const request = { token, arrivedMicros: nowMicros(), scopes: [] }
+    const kind = this.#kindOf(decide(request))
+    const watched = { request, listener, keepWhileStale, kind, dueMicros: Infinity }
+    kind.members.add(watched)
+    this.#all.add(watched)
+    this.#judge(watched, { endsIfStale: false })
+    this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
+    return () => this.#end(watched)
+  }
+
+  applied(position: number): void {
+    if (position === this.#position) return
+    this.#position = position
+    const isJudging = 0 < this.#queue.length
+    this.#queue = [...this.#all]
+    if (!isJudging) this.#judgeQueue()
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    for (const watched of this.#all) this.#end(watched, CLOSED)
+  }
+
+  #kindOf({ claims }: VerifierDecision): Kind {
+    const limit = claims?.['staleness']
+    const known = this.#kinds.get(limit)
+    if (known !== undefined) return known
+    const kind: Kind = { members: new Set(), isDoubted: false }
+    this.#kinds.set(limit, kind)
+    return kind
+  }
+
+  #end(watched: Watched, decision?: VerifierDecision): void {
+    if (!this.#all.delete(watched)) return
+    watched.kind.members.delete(watched)
+    // What a listener throws must not stop the others from being told.
     if (decision !== undefined) queueMicrotask(() => watched.listener(decision))
   }
+
   /** Judges anew; answers whether it cannot be known now. */
-  const judge = (watched: Watched, isStaleEnough: boolean): boolean => {
-    if (!all.has(watched)) return false
-    const decision = decide(watched.request)
-    if (decision.verdict === 'accepted') watched.dueMicros = dueOf(decision)
-    else if (decision.verdict !== 'stale') end(watched, decision)
-    else if (isStaleEnough && !watched.keepWhileStale) end(watched, decision)
-    else return true
+  #judge(watched: Watched, { endsIfStale }: { readonly endsIfStale: boolean }): boolean {
+    if (!this.#all.has(watched)) return false
+    const decision = this.#capabilities.decide(watched.request)
+    if (decision.verdict === 'stale') {
+      if (endsIfStale && !watched.keepWhileStale) this.#end(watched, decision)
+      return true
+    }
+    if (decision.verdict === 'accepted') watched.dueMicros = this.#dueOf(decision)
+    else this.#end(watched, decision)
     return false
   }
-  const dueOf = ({ claims, graceSeconds }: VerifierDecision): number => {
+
+  #dueOf({ claims, graceSeconds }: VerifierDecision): number {
+    const { nowMicros, upperMicros, leewayMicros } = this.#capabilities
     const now = nowMicros()
+    // Told in whole seconds, rounded up; the last of them is looked through sweep by sweep.
     if (graceSeconds !== undefined) return now + (graceSeconds - 1) * SECOND
-    const upper = upperMicros(now)
-    const leftMicros = Number(claims?.['exp']) * SECOND + leewayMicros - (upper ?? Infinity)
-    return now + leftMicros
-  }
-  const judgeQueue = (): void => {
-    for (const watched of queue.splice(0, SLICE)) judge(watched, false)
-    if (0 < queue.length) setImmediate(judgeQueue)
-  }
-  const sweep = (): void => {
-    const now = nowMicros()
-    for (const kind of kinds.values()) {
-      const [first] = kind.members
-      if (first === undefined) continue
-      // It may be that only this one has come to its end; the next sweep asks another.
-      const isStale = judge(first, false)
-      if (isStale && kind.isDoubted) for (const watched of kind.members) judge(watched, true)
-      kind.isDoubted = isStale
-    }
-    for (const watched of all.keys()) if (watched.dueMicros <= now) judge(watched, false)
-    if (0 < all.size) return
-    clearInterval(timer)
-    timer = undefined
-    kinds.clear()
+    const upper = upperMicros(now) ?? Infinity
+    return now + Number(claims?.['exp']) * SECOND + leewayMicros - upper
   }
 
-  return {
-    add(token, listener, { keepWhileStale }) {
-      const request = { token, arrivedMicros: nowMicros(), scopes: [] }
-      const watched: Watched = { request, listener, keepWhileStale, dueMicros: -Infinity }
-      const decision = decide(request)
-      const limit = decision.claims?.['staleness']
-      let kind = kinds.get(limit)
-      if (kind === undefined) {
-        kind = { members: new Set(), isDoubted: false }
-        kinds.set(limit, kind)
-      }
-      kind.members.add(watched)
-      all.set(watched, kind)
-      if (decision.verdict === 'accepted') watched.dueMicros = dueOf(decision)
-      else if (decision.verdict !== 'stale') end(watched, decision)
-      timer ??= setInterval(sweep, SWEEP_MS).unref()
-      return () => end(watched)
-    },
-    applied(position) {
-      if (position === appliedPosition) return
-      appliedPosition = position
-      const isJudging = 0 < queue.length
-      queue = [...all.keys()]
-      if (!isJudging) judgeQueue()
-    },
-    close() {
-      clearInterval(timer)
-      const decision = { verdict: 'stale', cause: 'cold', retryAfterSeconds: 1 } as const
-      for (const watched of all.keys()) end(watched, decision)
-    },
+  #judgeQueue(): void {
+    for (const watched of this.#queue.splice(0, SLICE)) this.#judge(watched, { endsIfStale: false })
+    if (0 < this.#queue.length) setImmediate(() => this.#judgeQueue())
+  }
+
+  #sweep(): void {
+    const now = this.#capabilities.nowMicros()
+    for (const kind of this.#kinds.values()) this.#sound(kind)
+    for (const watched of this.#all) {
+      if (watched.dueMicros <= now) this.#judge(watched, { endsIfStale: false })
+    }
+    if (0 < this.#all.size) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#kinds.clear()
+  }
+
+  #sound(kind: Kind): void {
+    const [first] = kind.members
+    const isStale = first !== undefined && this.#judge(first, { endsIfStale: false })
+    if (isStale && kind.isDoubted) {
+      for (const watched of kind.members) this.#judge(watched, { endsIfStale: true })
+    }
+    kind.isDoubted = isStale
   }
 }
