@@ -56,6 +56,16 @@ export function intervalAt(anchor: Anchor, nowMicros: number): TimeInterval {
   }
 }
 
+/**
+ * What a head adds that answers no question: the authority's time is at least what it says, but for
+ * a step of its clock. When it was sent nobody knows, so the upper bound stays.
+ */
+export function raisedBy(anchor: Anchor, timeMicros: number, nowMicros: number): Anchor {
+  const { lowerMicros, upperMicros } = intervalAt(anchor, nowMicros)
+  const told = timeMicros - STEP_MICROS_MAX
+  return lowerMicros < told ? { atMicros: nowMicros, lowerMicros: told, upperMicros } : anchor
+}
+
 export const widthOf = ({ lowerMicros, upperMicros }: TimeInterval): number =>
   upperMicros - lowerMicros
 

@@ -31,6 +31,16 @@ export interface Acknowledgement {
  * one that it has given up is passed over. Texts are as they came; nothing was believed of them.
  */
 export type VerifierEvent =
+  /**
+   * State from an earlier start, before `started`: a snapshot, and the keys that were trusted for
+   * heads then. It speeds the fetch and grants nothing; where it is damaged it is passed over.
+   */
+  | {
+      readonly kind: 'kept'
+      readonly head: string
+      readonly entries: readonly string[]
+      readonly feedKeys: readonly Jwk[]
+    }
   | { readonly kind: 'started' }
   /** A time that an effect asked for has come. One too many does no harm. */
   | { readonly kind: 'woken' }

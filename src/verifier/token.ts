@@ -1,33 +1,48 @@
-import { revocableOfClaims } from '#domain/credential/claims.ts'
+import type { revocableOfClaims } from '#domain/credential/claims.ts'
 import { type ParsedToken, parseToken, TOKEN_TYPE } from '#domain/credential/token.ts'
-import type { HeadClaims, HeadKey } from '#domain/feed/head.ts'
+import { verifierModes, type VerifierMode } from '#domain/feed/head.ts'
 import type { Revocable } from '#domain/revocation/rule.ts'
 import type { Validity } from './authority-time.ts'
+import type { TokenKey } from './keys.ts'
 import type { VerifySignature } from './signature.ts'
 
-/** What a token is checked against, besides the time. */
+/** What a token is checked against that is no matter of time or of the feed. */
 export interface TokenContext {
   readonly issuer: string
   readonly audiences: readonly string[]
-  readonly head: HeadClaims
+  readonly findKey: (kid: unknown) => TokenKey | undefined
   readonly verifySignature: VerifySignature
-}
-
-/** A token that is good in every respect but, perhaps, time. */
-export interface ReadToken {
-  readonly claims: Readonly<Record<string, unknown>>
-  readonly revocable: Revocable
-  readonly validity: Validity
+  readonly revocableOf: typeof revocableOfClaims
 }
 
 /**
- * `unknown`: the newest head does not know what the token names, a key or a position; a newer head
- * may. `invalid` is for good.
+ * A token whose signature and claims are good. All of it follows from its text and its key, so that
+ * it may be remembered; nothing of it says whether the token is accepted.
  */
-export type TokenFault = { readonly kind: 'invalid' | 'unknown'; readonly detail: string }
+export interface ReadToken {
+  /** Frozen: whoever is handed them shares them. */
+  readonly claims: Readonly<Record<string, unknown>>
+  readonly revocable: Revocable
+  readonly validity: Validity
+  readonly lifetimeSeconds: number
+  /** The thumbprint of the key that signed it. */
+  readonly thumbprint: string
+  /** The limit that it was minted with. */
+  readonly staleness: VerifierMode | undefined
+  readonly signedInSeconds: number
+  readonly acr: string | undefined
+}
+
+/**
+ * `unknown`: it names a key that is not known, and may come to be known. `invalid` and `unproven`
+ * are for good; `unproven` is a token that is bound to a key of its holder's.
+ */
+export type TokenFault = {
+  readonly kind: 'invalid' | 'unknown' | 'unproven'
+  readonly detail: string
+}
 
 const invalid = (detail: string): TokenFault => ({ kind: 'invalid', detail })
-const unknown = (detail: string): TokenFault => ({ kind: 'unknown', detail })
 
 export const isFault = (read: ReadToken | TokenFault): read is TokenFault => 'kind' in read
 
@@ -41,19 +56,23 @@ export function readToken(text: string, context: TokenContext): ReadToken | Toke
   return readClaims(parsed, key, context)
 }
 
-function keyOf({ header, claims }: ParsedToken, context: TokenContext): HeadKey | TokenFault {
+function keyOf({ header, claims }: ParsedToken, context: TokenContext): TokenKey | TokenFault {
   const { typ, alg, kid, crit } = header
   if (typ !== TOKEN_TYPE && typ !== `application/${TOKEN_TYPE}`) {
     return invalid(`its type is not ${TOKEN_TYPE}, so it is no access token (RFC 9068 §2.1)`)
   }
-  if (crit !== undefined)
+  if (crit !== undefined) {
     return invalid('it demands extensions that are not understood here (crit)')
+  }
   if (claims['iss'] !== context.issuer) return invalid(`it was not issued by ${context.issuer}`)
-  const key = context.head.keys.find(({ id }) => id === kid)
-  if (key === undefined) return unknown('it was signed with a key not known here')
+  const key = context.findKey(kid)
+  if (key === undefined) {
+    return { kind: 'unknown', detail: 'it was signed with a key not known here' }
+  }
   // The algorithm is the key's to say, never the token's (RFC 8725 §3.1).
-  if (alg !== key.algorithm)
+  if (alg !== key.algorithm) {
     return invalid(`its algorithm is not ${key.algorithm}, that of its key`)
+  }
   return key
 }
 
@@ -61,24 +80,50 @@ const MICROS = 1_000_000
 
 function readClaims(
   { claims }: ParsedToken,
-  key: HeadKey,
-  { audiences, head }: TokenContext,
+  key: TokenKey,
+  { audiences, revocableOf }: TokenContext,
 ): ReadToken | TokenFault {
-  const revocable = revocableOfClaims(claims, key.id)
+  const revocable = revocableOf(claims, key.id)
   if (typeof revocable === 'string') return invalid(revocable)
-  const { nbf = revocable.issuedAtSeconds } = claims
-  if (!Number.isSafeInteger(nbf)) return invalid('its claim nbf is no number')
-  const untilSeconds = Number(claims['exp'])
+  const { nbf = revocable.issuedAtSeconds, staleness, acr } = claims
+  const { auth_time: signedIn = revocable.rootIssuedAtSeconds } = claims
+  if (!isSeconds(nbf)) return invalid('its claim nbf is no number')
+  if (!isSeconds(signedIn)) return invalid('its claim auth_time is no number')
+  const limit = verifierModes.find((mode) => mode === staleness)
+  if (staleness !== undefined && limit === undefined) {
+    return invalid('its claim staleness is unknown here')
+  }
+  if (acr !== undefined && typeof acr !== 'string') return invalid('its claim acr is no text')
   if (!revocable.audience.some((one) => audiences.includes(one))) {
     return invalid(`it is not meant for ${audiences.join(' or ')}`)
   }
-  if (head.maxTtl < untilSeconds - revocable.issuedAtSeconds) {
-    return invalid('it lives longer than its authority ever lets a token live')
+  // As a bearer token it would be worth as much to a thief as to its holder (RFC 9449 §7.1).
+  if (claims['cnf'] !== undefined) {
+    return { kind: 'unproven', detail: 'it is bound to a key, and no proof of it was given' }
   }
-  if (head.position < revocable.feedSeq) {
-    return unknown('it names a feed position that is not known here')
+  const untilSeconds = Number(claims['exp'])
+  const fromSeconds = Math.max(nbf, revocable.issuedAtSeconds)
+  return {
+    claims: frozen(claims),
+    revocable,
+    validity: { fromMicros: fromSeconds * MICROS, untilMicros: untilSeconds * MICROS },
+    lifetimeSeconds: untilSeconds - revocable.issuedAtSeconds,
+    thumbprint: key.thumbprint,
+    staleness: limit,
+    signedInSeconds: signedIn,
+    acr,
   }
-  const fromSeconds = Math.max(Number(nbf), revocable.issuedAtSeconds)
-  const validity = { fromMicros: fromSeconds * MICROS, untilMicros: untilSeconds * MICROS }
-  return { claims, revocable, validity }
+}
+
+const isSeconds = (value: unknown): value is number => Number.isSafeInteger(value)
+
+/** Frozen all through. JSON has no cycles, and no token nests deeper than its text is long. */
+function frozen<T>(root: T): T {
+  const left: unknown[] = [root]
+  for (let value = left.pop(); value !== undefined; value = left.pop()) {
+    if (typeof value !== 'object' || value === null) continue
+    Object.freeze(value)
+    for (const member of Object.values(value)) if (member !== undefined) left.push(member)
+  }
+  return root
 }

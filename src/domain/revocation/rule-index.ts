@@ -1,7 +1,8 @@
+import { IdTable } from '#domain/feed/id-table.ts'
 import type { Instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import { isPattern, patternsOf } from './pattern.ts'
-import { hits, type Revocable, type Rule } from './rule.ts'
+import { hits, type Revocable, type Rule, TokenList } from './rule.ts'
 import {
   blocksIssuing,
   foremost,
@@ -16,12 +17,18 @@ import {
  * Each rule is filed under every value of its pivot, the most selective dimension it has, and a
  * value leads to all rules filed there. So a lookup asks a few maps, however many rules there are,
  * and its verdict is that over all rules.
+ *
+ * A rule is known by its position: a revocation that was published in parts has as many rules, all of
+ * its id, and they go together.
  */
 export class RuleIndex {
-  readonly #rules = new Map<string, Rule>()
-  readonly #blocks = new Map<string, Rule>()
-  readonly #shelves: Readonly<Record<Pivot, Map<string, Bucket>>> = {
-    tokens: new Map(),
+  readonly #rules = new Map<number, Rule>()
+  readonly #blocks = new Map<number, Rule>()
+  /** The positions of the rules of a revocation. */
+  readonly #ids = new IdTable('rev_')
+  /** The positions of the rules that list a token. */
+  readonly #tokens = new IdTable('cred_')
+  readonly #shelves: Readonly<Record<Shelf, Map<string, Bucket>>> = {
     sessions: new Map(),
     subjects: new Map(),
     clients: new Map(),
@@ -38,46 +45,93 @@ export class RuleIndex {
     return this.#rules.size
   }
 
-  /** Adds a rule whose id is not in the index yet. */
-  add(rule: Rule): void {
-    if (this.#rules.has(rule.id))
-      refuse('internal', `revocation ${rule.id} is in the index already`)
-    this.#rules.set(rule.id, rule)
-    if (rule.blocks) this.#blocks.set(rule.id, rule)
-    const shelf = this.#shelves[pivotOf(rule)]
-    for (const value of pivotValues(rule)) {
+  /** Adds a rule at whose position there is none yet. */
+  add(given: Rule): void {
+    const { id, position, tokens } = given
+    if (this.#rules.has(position)) refuse('internal', `revocation ${id} is in the index already`)
+    this.#ids.add(id, position)
+    if (tokens === undefined || tokens instanceof TokenList) {
+      this.#file(given)
+      return
+    }
+    for (const token of tokens) this.#tokens.add(token, position)
+    const isLong = LIST_MIN <= tokens.length
+    this.#file(isLong ? { ...given, tokens: new FiledList(this.#tokens, position) } : given)
+  }
+
+  #file(rule: Rule): void {
+    this.#rules.set(rule.position, rule)
+    if (rule.blocks) this.#blocks.set(rule.position, rule)
+    if (rule.tokens !== undefined) return
+    const shelf = this.#shelves[shelfOf(rule)]
+    for (const value of shelfValues(rule)) {
       const bucket = shelf.get(value)
       if (bucket === undefined) shelf.set(value, new Bucket(rule))
       else bucket.add(rule)
     }
   }
 
-  /** Takes a rule out, as a lift does; what else hits its tokens goes on to. */
+  /** The rules of a revocation, one for each of its parts. */
+  partsOf(id: string): readonly Rule[] {
+    return this.#ids.places(id).flatMap((place) => this.#rules.get(place) ?? [])
+  }
+
+  /** Takes a revocation out, as a lift does; what else hits its tokens goes on to. */
   remove(id: string): boolean {
-    const rule = this.#rules.get(id)
-    if (rule === undefined) return false
-    this.#rules.delete(id)
-    this.#blocks.delete(id)
-    const shelf = this.#shelves[pivotOf(rule)]
-    for (const value of pivotValues(rule)) {
+    const parts = this.partsOf(id)
+    this.#takeOut(parts)
+    return 0 < parts.length
+  }
+
+  /** Takes one rule out, by its position. */
+  removeAt(position: number): void {
+    const rule = this.#rules.get(position)
+    if (rule !== undefined) this.#takeOut([rule])
+  }
+
+  #takeOut(rules: readonly Rule[]): void {
+    let hasList = false
+    for (const rule of rules) {
+      this.#ids.removeOne(rule.id, rule.position)
+      this.#unfile(rule)
+      if (rule.tokens instanceof TokenList) hasList = true
+      else for (const token of rule.tokens ?? []) this.#tokens.removeOne(token, rule.position)
+    }
+    // A list does not know its tokens, so all of them are asked: once for all parts.
+    if (hasList) this.#tokens.retain((place) => this.#rules.has(place))
+  }
+
+  #unfile(rule: Rule): void {
+    this.#rules.delete(rule.position)
+    this.#blocks.delete(rule.position)
+    if (rule.tokens !== undefined) return
+    const shelf = this.#shelves[shelfOf(rule)]
+    for (const value of shelfValues(rule)) {
       const bucket = shelf.get(value)
       bucket?.remove(rule)
       if (bucket?.isEmpty === true) shelf.delete(value)
     }
-    return true
   }
 
-  /** Puts a rule in the place of the one with its id, as the end of a block does. */
+  /** Puts a rule in the place of the one at its position, with the same id and tokens. */
   replace(rule: Rule): void {
-    this.remove(rule.id)
-    this.add(rule)
+    const before = this.#rules.get(rule.position)
+    if (before === undefined) {
+      this.add(rule)
+      return
+    }
+    this.#unfile(before)
+    this.#file({ ...rule, tokens: before.tokens })
   }
 
   /** The same verdict as over all rules. */
   verdict(token: Revocable, now: Instant): RuleVerdict {
     const shelves = this.#shelves
     let first: Rule | undefined
-    first = ask(first, shelves.tokens, token.id, token, now)
+    for (const place of this.#tokens.places(token.id)) {
+      const rule = this.#rules.get(place)
+      if (rule !== undefined && hits(rule, token)) first = foremost(first, rule, now)
+    }
     first = ask(first, shelves.sessions, token.sessionId, token, now)
     first = ask(first, shelves.subjects, token.subject, token, now)
     first = ask(first, shelves.clients, token.clientId, token, now)
@@ -105,9 +159,13 @@ export class RuleIndex {
   /** The rules filed under any value of a token: a superset of those that hit it, none twice. */
   candidates(token: Revocable): ReadonlySet<Rule> {
     const found = new Set<Rule>()
-    const values = candidateValues(token)
+    for (const place of this.#tokens.places(token.id)) {
+      const rule = this.#rules.get(place)
+      if (rule !== undefined) found.add(rule)
+    }
+    const { tokens: _, ...values } = candidateValues(token)
     for (const [pivot, list] of Object.entries({ ...values, all: [ALL] })) {
-      const shelf = this.#shelves[pivot as Pivot]
+      const shelf = this.#shelves[pivot as Shelf]
       for (const value of list) for (const rule of shelf.get(value)?.rules() ?? []) found.add(rule)
     }
     return found
@@ -149,30 +207,41 @@ export const candidateValues = (token: Revocable): CandidateValues => ({
   trusts: token.trustId === undefined ? [] : [token.trustId],
 })
 
-/** The most selective dimension first: few rules are filed under one token, many under one scope. */
-const pivots = [
-  'tokens',
-  'sessions',
-  'subjects',
-  'clients',
-  'keys',
-  'trusts',
-  'audiences',
-  'scopes',
-] as const
-type Pivot = (typeof pivots)[number] | 'all'
+/** The most selective dimension first: few rules are filed under one session, many under one scope. */
+const pivots = ['sessions', 'subjects', 'clients', 'keys', 'trusts', 'audiences', 'scopes'] as const
+type Shelf = (typeof pivots)[number] | 'all'
 
 /** The one value of the dimension that has none. */
 const ALL = ''
 
-function pivotOf(rule: Rule): Pivot {
+/** Where a rule without a list of tokens is filed. */
+function shelfOf(rule: Rule): Shelf {
   for (const pivot of pivots) if (rule[pivot] !== undefined) return pivot
   return 'all'
 }
 
-function pivotValues(rule: Rule): readonly string[] {
-  const pivot = pivotOf(rule)
-  return pivot === 'all' ? [ALL] : (rule[pivot] ?? [])
+function shelfValues(rule: Rule): readonly string[] {
+  const shelf = shelfOf(rule)
+  return shelf === 'all' ? [ALL] : (rule[shelf] ?? [])
+}
+
+/** From so many on a list is kept in the index's table only, and its texts are let go. */
+const LIST_MIN = 16
+
+/** The tokens that an index has filed under a rule. */
+class FiledList extends TokenList {
+  readonly #table: IdTable
+  readonly #position: number
+
+  constructor(table: IdTable, position: number) {
+    super()
+    this.#table = table
+    this.#position = position
+  }
+
+  has(id: string): boolean {
+    return this.#table.places(id).includes(this.#position)
+  }
 }
 
 function ask(

@@ -31,6 +31,7 @@ export const revocableOf = (credential: Credential): Revocable => ({
   scopes: credential.scopes,
   audience: credential.audience,
   keyId: credential.keyId,
+  ...(credential.trustId === undefined ? {} : { trustId: credential.trustId }),
   feedSeq: credential.feedSeq,
   rootSeq: credential.rootSeq,
   issuedAtSeconds: toSeconds(credential.issuedAt),
@@ -62,7 +63,8 @@ export interface Rule {
   readonly reason: Reason
   readonly message: string | undefined
   readonly all: boolean
-  readonly tokens: Values
+  /** A long list that is in an index is the index's. */
+  readonly tokens: Values | TokenList
   readonly clients: Values
   readonly subjects: Values
   readonly sessions: Values
@@ -77,6 +79,11 @@ export interface Rule {
   readonly sparedSubjects: Values
   readonly sparedSessions: Values
   readonly spares: boolean
+}
+
+/** Token ids that are kept elsewhere, more tightly than in a list of texts. */
+export abstract class TokenList {
+  abstract has(id: string): boolean
 }
 
 /** What of a revocation makes its rule; the record has it, and so has its entry in the feed. */
@@ -194,7 +201,7 @@ export function hits(rule: Rule, token: Revocable): boolean {
 /** Values of one dimension are alternatives; dimensions and the window must all hold. */
 export function matches(rule: Rule, token: Revocable): boolean {
   return (
-    holds(rule.tokens, token.id) &&
+    holdsToken(rule.tokens, token.id) &&
     holds(rule.sessions, token.sessionId) &&
     holds(rule.subjects, token.subject) &&
     holds(rule.clients, token.clientId) &&
@@ -224,6 +231,9 @@ export const isSpared = (
 /** An absent dimension holds for everything. */
 export const holds = (values: Values, value: string | undefined): boolean =>
   values === undefined || (value !== undefined && includes(values, value))
+
+const holdsToken = (tokens: Rule['tokens'], id: string): boolean =>
+  tokens instanceof TokenList ? tokens.has(id) : holds(tokens, id)
 
 const names = (values: Values, value: string | undefined): boolean =>
   values !== undefined && value !== undefined && includes(values, value)

@@ -116,7 +116,11 @@ describe('RuleIndex', () => {
 
   it('visits only the rules filed under a value of the token', () => {
     const others = Array.from({ length: 500 }, (_, i) =>
-      revocation({ id: `rev_x${i}`, selector: { clients: ['deploy'], tokens: [`cred_x${i}`] } }),
+      revocation({
+        id: `rev_x${i}`,
+        position: at(100 + i),
+        selector: { clients: ['deploy'], tokens: [`cred_x${i}`] },
+      }),
     )
     const own = revocation({ selector: { clients: ['deploy'], subjects: ['ann'] } })
     expect([...indexOf([...others, own]).candidates(token())].map(({ id }) => id)).toEqual([
