@@ -19,6 +19,8 @@ export interface GivenIn {
   readonly url: string
 }
 
+const ALWAYS = { 'cache-control': 'no-store', 'content-type': 'application/json' }
+
 /** `b64token` of RFC 6750 §2.1. */
 const BEARER = /^Bearer +([\w.~+/-]+=*) *$/i
 
@@ -90,8 +92,6 @@ const unknowable = (retryAfterSeconds: number): Refusal => ({
     error_description: 'it cannot be known now whether the access token was revoked; try again',
   }),
 })
-
-const ALWAYS = { 'cache-control': 'no-store', 'content-type': 'application/json' }
 
 function refused(
   status: Refusal['status'],
