@@ -1,7 +1,11 @@
 import type { Origin } from '#domain/audit/entry.ts'
+import { sameBytes } from '#domain/feed/same-bytes.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Caller, Deps } from './deps.ts'
+import { LOCAL_VERIFIER } from './follower.ts'
 import { verifyToken } from './verify-token.ts'
+
+const FEED_SCOPE = 'feed:follow'
 
 /**
  * Says who calls, by one of our own tokens for the issuer as audience (RFC 6750 §2.1).
@@ -37,8 +41,49 @@ export async function authenticateBearer(
   }
   return {
     actor: `client:${String(claims['client_id'])}`,
-    scopes: String(claims['scope']).split(' '),
+    // The feed is for verifiers: a token never follows it, whatever somebody registered for a client.
+    scopes: String(claims['scope'])
+      .split(' ')
+      .filter((scope) => scope !== FEED_SCOPE),
     origin,
     credentialId: String(claims['jti']),
   }
 }
+
+/** What marks a verifier's credential, for whoever scans for leaked secrets too. */
+const CREDENTIAL = /^Bearer +cvk_([0-9a-z]{22})_([A-Za-z0-9_-]{43})$/i
+
+/** Whether somebody presents what looks like the credential of a verifier. */
+export const isVerifierCredential = (authorization: string | undefined): boolean =>
+  /^Bearer +cvk_/i.test(authorization ?? '')
+
+/**
+ * Says which verifier calls. Its credential opens the feed and nothing else. Unknown, wrong and
+ * removed ones are told alike. Refusal: `token-refused`.
+ */
+export async function authenticateVerifier(
+  { store, signer }: Deps,
+  authorization: string,
+  origin: Origin,
+): Promise<Caller> {
+  const [, name = '', secret = ''] = CREDENTIAL.exec(authorization) ?? []
+  const given = signer.hashSecret(secret)
+  const verifier = await store.read((tx) => tx.findVerifier(`ver_${name}`))
+  const isGood = sameBytes(given, verifier?.secretHash ?? new Uint8Array(given.length))
+  if (verifier === undefined || verifier.removedAt !== undefined || !isGood) {
+    return refuse('token-refused', 'no verifier has this credential, or it was removed', {
+      next: 'credctl verifier create NAME, and give the verifier its credential',
+    })
+  }
+  return followerOf(verifier.id, origin)
+}
+
+/** A verifier on this very machine, which needs no credential. */
+export const localVerifier = (origin: Origin): Caller => followerOf(LOCAL_VERIFIER, origin)
+
+const followerOf = (verifierId: string, origin: Origin): Caller => ({
+  actor: `verifier:${verifierId}`,
+  scopes: [FEED_SCOPE],
+  origin,
+  verifierId,
+})

@@ -3,6 +3,7 @@ import type { Held } from '#domain/issuance/issue.ts'
 import type { ForeignIssuers } from '#federation/port.ts'
 import type { Policy } from '#domain/policy/policy.ts'
 import type { Clock, Entropy } from '#kernel/clock.ts'
+import type { ProblemCode } from '#kernel/problem.ts'
 import type { Signer } from '#signer/port.ts'
 import type { Store } from '#store/port.ts'
 
@@ -22,7 +23,7 @@ export interface Deps {
    */
   readonly steadyMicros?: () => number
   /** Tells an operator what nobody may overlook; absent where nobody is watching. */
-  readonly alarm?: (detail: string) => void
+  readonly alarm?: (code: ProblemCode, detail: string) => void
 }
 
 /** Who calls: `local:root` for the administrator of the machine, `client:ops` for a token's. */

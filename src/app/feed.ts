@@ -18,6 +18,8 @@ import type { Instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Reading, Writing } from '#store/port.ts'
 import type { Deps } from './deps.ts'
+import { refuseRestored } from './divergence.ts'
+import { refuseSteppedClock } from './stepped-clock.ts'
 
 /** Where the feed stands and what time it is in the authority: one reading, on the primary. */
 export interface AuthorityTime {
@@ -32,11 +34,16 @@ export async function authorityTime(deps: Deps, tx: Reading): Promise<AuthorityT
   return { position, at: toInstant(timeMicros) }
 }
 
-/** The reading of a mint, which refuses `clock-behind` where its times would be the future's. */
+/**
+ * The reading of a mint, which refuses `clock-behind` where its times would be the future's, and
+ * `clock-stepped` or `authority-restored` where nothing may be signed.
+ */
 export async function mintingTime(deps: Deps, tx: Reading): Promise<AuthorityTime> {
+  await refuseRestored(tx)
   const state = await tx.feed()
   refuseClockBehind(state, clockMicros(deps))
   const { position, timeMicros } = reading(state, clockMicros(deps))
+  refuseSteppedClock(deps, timeMicros)
   return { position, at: toInstant(timeMicros) }
 }
 

@@ -1,24 +1,21 @@
-import { refuseClockBehind, toInstant } from '#domain/feed/authority-time.ts'
-import type { FeedState } from '#domain/feed/entry.ts'
-import {
-  HEAD_TYPE,
-  headClaims,
-  type HeadClaims,
-  type HeadKey,
-  type VerifierMode,
-} from '#domain/feed/head.ts'
-import type { Position } from '#domain/feed/position.ts'
-import { isPublished } from '#domain/keys/lifecycle.ts'
-import type { Key } from '#domain/keys/key.ts'
-import { maxTtlSeconds } from '#domain/policy/policy.ts'
-import type { Instant } from '#kernel/instant.ts'
-import { PAGE_SIZE_MAX } from '#kernel/page.ts'
-import { refuse } from '#kernel/problem.ts'
+import type { AuthorityTime } from '#domain/feed/authority-time.ts'
+import type { VerifierMode } from '#domain/feed/head.ts'
+import type { Incarnation } from '#domain/proof/proof.ts'
+import { stalenessLimits } from '#domain/policy/policy.ts'
+import { Problem } from '#kernel/problem.ts'
 import type { PublicJwk } from '#signer/port.ts'
-import type { Reading, Writing } from '#store/port.ts'
-import type { Deps } from './deps.ts'
-import { activeKey, signJws } from './issue.ts'
-import { introduce, preparedKey } from './keys.ts'
+import type { Reading, VerifierRecord, Writing } from '#store/port.ts'
+import type { Caller, Deps } from './deps.ts'
+import { feedNode } from './feed-node.ts'
+import {
+  type Applied,
+  credentialProblem,
+  diverged,
+  divergence,
+  incarnationUnknown,
+  verifierOf,
+} from './follower.ts'
+import { issueHead } from './heads.ts'
 
 export interface SyncRequest {
   readonly nonce: string
@@ -26,9 +23,7 @@ export interface SyncRequest {
   readonly name: string
   readonly audiences: readonly string[]
   readonly mode: VerifierMode
-  readonly applied?:
-    | { readonly position: Position; readonly chain: string; readonly time: number }
-    | undefined
+  readonly applied?: Applied | undefined
 }
 
 export interface Synced {
@@ -38,56 +33,128 @@ export interface Synced {
 }
 
 /**
- * Tells a verifier where the feed stands and what time it is here, signed with the verifier's nonce.
- *
- * The time comes from a committed UPDATE of the feed's row and never from a read, so that heads are
- * in one order with entries over all nodes, and a primary that was replaced can issue none. It is
- * signed after the commit: a head that was given out cannot be rolled back. Refusal: `clock-behind`.
+ * For so long after a commit any node may give heads to an incarnation; extended while it listens.
+ * Short enough that what has crashed is off the roster soon, long enough that it costs little.
  */
-export async function syncFeed(deps: Deps, { nonce }: SyncRequest): Promise<Synced> {
-  const { claims, feed } = await deps.store.write(async (tx) => {
-    const authority = (await tx.authority()) ?? refuseUnfinished()
-    const feed = await feedKey(deps, tx)
-    const state = await tick(deps, tx)
-    const claims: HeadClaims = headClaims(state, {
-      iss: authority.issuer,
-      maxTtl: maxTtlSeconds(deps.policy),
-      nonce,
-      keys: await tokenKeys(tx, toInstant(state.timeMicros)),
-    })
-    return { claims, feed }
+export const HEADS_AHEAD_MICROS = 60_000_000
+
+/**
+ * Tells a verifier where the feed stands and what time it is here, signed with the verifier's nonce
+ * after the request arrived. The incarnation is on record before its first head, with the latest
+ * instant until which it may be given heads: what enforcement is proved from.
+ *
+ * Refusals: `clock-behind`, `clock-stepped`, `key-locked`, `feed-diverged`, `authority-restored`,
+ * `audience-refused`, `incarnation-unknown`, `leases-exhausted`, `token-refused`.
+ */
+export async function syncFeed(deps: Deps, caller: Caller, request: SyncRequest): Promise<Synced> {
+  const verifierId = verifierOf(caller)
+  const { text, feedKey } = await issueHead(deps, {
+    nonce: request.nonce,
+    admit: (tx, time) => admit(deps, tx, { verifierId, request, time }),
   })
-  return { head: signJws(deps, feed, HEAD_TYPE, claims), feedKeys: [feed.key.publicJwk] }
+  return { head: text, feedKeys: [feedKey] }
 }
 
-const refuseUnfinished = (): never =>
-  refuse('store-foreign', 'the database holds no authority', { next: 'credctl init' })
-
-async function tick(deps: Deps, tx: Writing): Promise<FeedState> {
-  const clockMicros = deps.clock.now() * 1000
-  refuseClockBehind(await tx.feed(), clockMicros)
-  return tx.advanceFeedTime(clockMicros)
+interface Asking {
+  readonly verifierId: string
+  readonly request: SyncRequest
+  readonly time: AuthorityTime
 }
 
-/** The key that signs heads; made here for an authority that is older than heads are. */
-async function feedKey(deps: Deps, tx: Writing): Promise<{ key: Key; sealed: Uint8Array }> {
-  const { items } = await tx.listKeys({ purpose: 'feed', states: ['active'] }, { limit: 1 })
-  if (0 < items.length) return activeKey(tx, 'feed')
-  const { key, sealed } = preparedKey(deps, deps.clock.now(), 'feed')
-  const active: Key = { ...key, state: 'active' }
-  await introduce(deps, tx, active, sealed)
-  return { key: active, sealed }
+/** Puts the incarnation on record, or says why it is given no head. */
+async function admit(deps: Deps, tx: Writing, asking: Asking): Promise<Problem | undefined> {
+  const { verifierId, request, time } = asking
+  const credential = await credentialProblem(tx, verifierId)
+  if (credential instanceof Problem) return credential
+  const stranger = audienceProblem(credential, request.audiences)
+  if (stranger !== undefined) return stranger
+  const { applied } = request
+  const parted = applied === undefined ? undefined : await divergence(tx, await tx.feed(), applied)
+  if (applied !== undefined && parted !== undefined) {
+    // An old database that was copied back has forgotten what was revoked since: nothing is signed
+    // with it, neither heads nor tokens, until an operator has looked.
+    const { position, chain } = applied
+    const seenBy = `verifier ${request.name} (${request.incarnation})`
+    await tx.recordDivergence({ position, chain, seenBy, at: time.at })
+    return diverged(deps, request.incarnation, parted)
+  }
+  const known = await tx.findIncarnation(request.incarnation)
+  // Whose it is is not told: to anybody else it is as unknown as any other.
+  if (known !== undefined && known.verifierId !== verifierId) {
+    return incarnationUnknown(request.incarnation)
+  }
+  const exhausted = await leaseProblem(deps, tx, asking)
+  if (exhausted !== undefined) return exhausted
+  await tx.upsertIncarnation(onRecord(deps, known, asking))
+  return undefined
 }
 
-async function tokenKeys(tx: Reading, now: Instant): Promise<HeadKey[]> {
-  const states = ['prepared', 'active', 'retiring'] as const
-  const { items } = await tx.listKeys({ purpose: 'token', states }, { limit: PAGE_SIZE_MAX })
-  return items
-    .filter((key) => isPublished(key, now))
-    .map(({ id, algorithm, state, publicJwk }) => ({
-      id,
-      algorithm,
-      state: state as HeadKey['state'],
-      jwk: publicJwk,
-    }))
+function audienceProblem(
+  verifier: VerifierRecord | undefined,
+  audiences: readonly string[],
+): Problem | undefined {
+  if (verifier === undefined || verifier.audiences.length === 0) return undefined
+  const stranger = audiences.find((audience) => !verifier.audiences.includes(audience))
+  if (stranger === undefined) return undefined
+  return new Problem(
+    'audience-refused',
+    `the credential of verifier ${verifier.name} is not for audience ${stranger}`,
+    {
+      next: `credctl verifier create NAME --audience ${stranger}`,
+      facts: { audience: stranger, allowed: verifier.audiences },
+    },
+  )
+}
+
+/** Counting ten thousand leases takes some milliseconds, so it is done once in so long. */
+const COUNTED_MICROS = 1_000_000
+
+/** No credential holds more live leases than policy allows, so that a stolen one fills no memory. */
+async function leaseProblem(
+  { store, policy }: Deps,
+  tx: Reading,
+  { verifierId, request: { incarnation }, time: { timeMicros } }: Asking,
+): Promise<Problem | undefined> {
+  const { leases } = feedNode(store)
+  const most = policy.feed.leasesPerCredentialMax
+  let counted = leases.get(verifierId)
+  if (counted === undefined || counted.atMicros + COUNTED_MICROS <= timeMicros) {
+    const live = await tx.incarnations({ leaseAfterMicros: timeMicros, verifierId })
+    counted = { atMicros: timeMicros, incarnations: new Set(live.map(({ id }) => id)) }
+    leases.set(verifierId, counted)
+  }
+  if (!counted.incarnations.has(incarnation) && most <= counted.incarnations.size) {
+    return new Problem(
+      'leases-exhausted',
+      `${counted.incarnations.size} verifiers hold a lease by this credential, and policy allows ${most}`,
+      {
+        next: 'let those that crashed run out, or give the others a credential of their own: credctl verifier create NAME',
+        facts: { leases: counted.incarnations.size, leasesMax: most },
+      },
+    )
+  }
+  counted.incarnations.add(incarnation)
+  return undefined
+}
+
+function onRecord(
+  { policy }: Deps,
+  known: Incarnation | undefined,
+  { verifierId, request, time }: Asking,
+): Incarnation {
+  const { incarnation, name, audiences, mode } = request
+  const limitSeconds = stalenessLimits(policy)[mode]
+  return {
+    id: incarnation,
+    verifierId,
+    name,
+    audiences,
+    mode,
+    limitSeconds: Math.max(limitSeconds, known?.limitSeconds ?? 0),
+    firstPosition: known?.firstPosition ?? time.position,
+    headsUntilMicros: Math.max(known?.headsUntilMicros ?? 0, time.timeMicros + HEADS_AHEAD_MICROS),
+    ...(known?.acknowledged === undefined ? {} : { acknowledged: known.acknowledged }),
+    firstSeenAt: known?.firstSeenAt ?? time.at,
+    lastSeenAt: time.at,
+  }
 }
