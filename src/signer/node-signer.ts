@@ -8,6 +8,7 @@ import {
   hkdfSync,
   type KeyObject,
   randomBytes,
+  scrypt,
   scryptSync,
   sign,
   verify,
@@ -15,16 +16,20 @@ import {
 import type { KeyAlgorithm } from '#domain/keys/key.ts'
 import { decodeBase64url, encodeBase64url } from '#kernel/base64url.ts'
 import { refuse } from '#kernel/problem.ts'
+import { createClientKeys } from './client-keys.ts'
 import type { GeneratedKey, PublicJwk, Signer } from './port.ts'
 
 /** The key-encryption key's length, bytes: AES-256. */
 export const KEY_ENCRYPTION_KEY_BYTES = 32
 
+/** Public keys that are kept read; an authority has a handful. */
+const PUBLIC_KEYS_MAX = 256
 const SEAL_VERSION = 1
 const IV_BYTES = 12
 const TAG_BYTES = 16
 const P256_SIGNATURE_BYTES = 64
 /** N = 2¹⁵, r = 8, p = 1: about 35 ms, which only an imported secret is worth. */
+const SCRYPT_BYTES = 32
 const SCRYPT = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
 
 /**
@@ -33,7 +38,9 @@ const SCRYPT = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
  */
 export function createNodeSigner(keyEncryptionKey: () => Uint8Array): Signer {
   const opened = new Map<string, KeyObject>()
-  const publicKeys = new WeakMap<PublicJwk, KeyObject | null>()
+  const publicKeys = new Map<string, KeyObject | null>()
+  const clientKeys = createClientKeys()
+  let secretsKey: Uint8Array | undefined
 
   const privateKey = (keyId: string, sealed: Uint8Array): KeyObject => {
     const known = opened.get(keyId)
@@ -43,10 +50,12 @@ export function createNodeSigner(keyEncryptionKey: () => Uint8Array): Signer {
     return key
   }
   const publicKey = (jwk: PublicJwk): KeyObject | null => {
-    const known = publicKeys.get(jwk)
+    const name = JSON.stringify(jwk)
+    const known = publicKeys.get(name)
     if (known !== undefined) return known
     const key = importPublic(jwk)
-    publicKeys.set(jwk, key)
+    if (PUBLIC_KEYS_MAX <= publicKeys.size) publicKeys.clear()
+    publicKeys.set(name, key)
     return key
   }
 
@@ -54,6 +63,9 @@ export function createNodeSigner(keyEncryptionKey: () => Uint8Array): Signer {
     generate: (algorithm, keyId) => generate(keyEncryptionKey(), algorithm, keyId),
     sign: (keyId, sealed, message) =>
       sign('sha256', message, { key: privateKey(keyId, sealed), dsaEncoding: 'ieee-p1363' }),
+    open(keyId, sealed) {
+      privateKey(keyId, sealed)
+    },
     verify(jwk, message, signature) {
       const key = publicKey(jwk)
       if (key === null || signature.length !== P256_SIGNATURE_BYTES) return false
@@ -69,10 +81,17 @@ export function createNodeSigner(keyEncryptionKey: () => Uint8Array): Signer {
         decodeBase64url(sealed) ?? new Uint8Array(0),
       ).toString(),
     hashSecret: (secret) =>
-      createHmac('sha256', derived(keyEncryptionKey(), 'credctl client secrets'))
+      createHmac('sha256', (secretsKey ??= derived(keyEncryptionKey(), 'credctl client secrets')))
         .update(secret)
         .digest(),
-    hashImportedSecret: (secret, salt) => scryptSync(secret, salt, 32, SCRYPT),
+    hashImportedSecret: (secret, salt) => scryptSync(secret, salt, SCRYPT_BYTES, SCRYPT),
+    hashImportedSecretAside: (secret, salt) =>
+      new Promise((done, fail) => {
+        scrypt(secret, salt, SCRYPT_BYTES, SCRYPT, (failure, hash) =>
+          failure === null ? done(hash) : fail(failure),
+        )
+      }),
+    verifyClientKey: clientKeys.verify,
   }
 }
 

@@ -11,6 +11,8 @@ export interface Signer {
   generate(algorithm: KeyAlgorithm, keyId: string): GeneratedKey
   /** Signs with the key that `sealed` holds; an opened key is kept in memory under `keyId`. */
   sign(keyId: string, sealed: Uint8Array, message: Uint8Array): Uint8Array
+  /** Opens a key and keeps it open: what would be refused is refused before anything is recorded. */
+  open(keyId: string, sealed: Uint8Array): void
   /** Whether the signature is this key's; also false for a key or a signature of a wrong shape. */
   verify(jwk: PublicJwk, message: Uint8Array, signature: Uint8Array): boolean
   /** Seals a secret that has to be told again, such as one whose first answer was lost. */
@@ -21,7 +23,22 @@ export interface Signer {
   hashSecret(secret: string): Uint8Array
   /** A slow, salted hash (scrypt) of a secret that was imported, which may be guessable. */
   hashImportedSecret(secret: string, salt: Uint8Array): Uint8Array
+  /** The same on another thread, for a server that has others to answer meanwhile. */
+  hashImportedSecretAside(secret: string, salt: Uint8Array): Promise<Uint8Array>
+  /**
+   * Whether the signature is this client's key's: ES256, RS256 (2048 bits at least) or Ed25519, as the
+   * key says. `keyId` is its thumbprint, under which it is kept for the next time.
+   */
+  verifyClientKey(
+    keyId: string,
+    jwk: ClientJwk,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ): boolean
 }
+
+/** A client's public JWK as it was registered; nobody has looked into it yet. */
+export type ClientJwk = Readonly<Record<string, unknown>>
 
 /** A public JWK (RFC 7517 §4) with `kty`, `crv`, `x`, `y`, `alg`, `use` and `kid`. */
 export type PublicJwk = Readonly<Record<string, string>>
