@@ -1,6 +1,6 @@
 import { formatInstant, instant } from '#kernel/instant.ts'
 import type { TimeInterval } from '#verifier/authority-time.ts'
-import type { VerifierDecision } from '#verifier/decide.ts'
+import type { VerifierDecision } from '#verifier/config.ts'
 import type { SimToken } from './tokens.ts'
 
 /** What must never happen, by name; docs/simulator.md says why. */

@@ -1,6 +1,6 @@
 import type { Violation } from '#contract/simulation.ts'
 import type { DecisionCause } from '#domain/credential/decision.ts'
-import type { VerifierDecision } from '#verifier/decide.ts'
+import type { VerifierDecision } from '#verifier/config.ts'
 import {
   type Breach,
   breachesOf,

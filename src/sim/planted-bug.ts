@@ -1,10 +1,13 @@
 import type { WireCall } from '#contract/transport.ts'
 import type { Store } from '#store/port.ts'
+import type { AuthorityRules } from './core/site.ts'
 import type { Rules } from '#verifier/rules.ts'
 
 /** A bug, planted by a test in the place of sound code. */
 export interface PlantedBug {
   readonly rules?: Partial<Rules>
+  /** Of the core tier: how the authority's use cases are put together. */
+  readonly authority?: Partial<AuthorityRules>
   readonly localClock?: 'wall'
   /** What becomes of a call before the authority sees it. */
   readonly call?: (call: WireCall) => WireCall

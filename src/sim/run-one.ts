@@ -2,7 +2,6 @@ import type { SimulationRequest, Violation } from '#contract/simulation.ts'
 import { Problem } from '#kernel/problem.ts'
 import { type Chance, chanceOf } from './chance.ts'
 import { createJudge, type Judge } from './judge.ts'
-import type { Sighting } from './sightings.ts'
 import type { Tally } from './tally.ts'
 import { forgedToken, genuineToken, type SimToken } from './tokens.ts'
 import { createTrace, type Hasher } from './trace.ts'
@@ -29,8 +28,14 @@ export interface RunResult {
   }[]
   readonly violations: readonly Violation[]
   readonly drawn: readonly string[]
-  readonly seen: Readonly<Record<Sighting, number>>
+  readonly seen: Readonly<Record<string, number>>
   readonly tokens: number
+  readonly renewals: number
+  readonly revocations: number
+  readonly staleMicros: number
+  readonly bytes: number
+  /** Within this after its bound nothing may be accepted any more. */
+  readonly boundMicros: number
   readonly events: number
   readonly virtualMicros: number
 }
@@ -279,6 +284,11 @@ function resultOf({ world, judge, tokens }: Play): RunResult {
     drawn: faults.said,
     seen: sightings.counts(),
     tokens,
+    renewals: 0,
+    revocations: 0,
+    staleMicros: 0,
+    bytes: 0,
+    boundMicros: world.plan.leewayMicros,
     events: clock.events(),
     virtualMicros: clock.nowMicros() - startMicros,
   }

@@ -4,7 +4,7 @@ import type {
   SimulationRequest,
 } from '#contract/simulation.ts'
 import { type RunResult, runOne, type SimHost } from './run-one.ts'
-import { sightingNames } from './sightings.ts'
+import { runCore } from './core/run.ts'
 import { exposureOf, sumOf, type Tally } from './tally.ts'
 import type { PlantedBug } from './planted-bug.ts'
 
@@ -18,11 +18,16 @@ export async function simulate(
   for (let i = 0; i < request.seeds; i++) {
     const seed = (request.seed + i) % 2 ** 32
     const breathe = (done: number): Promise<void> => host.breathe((i + done) / request.seeds)
-    results.push(await runOne(request, seed, { ...host, breathe }, bug))
+    const run = isCore(request) ? runCore : runOne
+    results.push(await run(request, seed, { ...host, breathe }, bug))
     await host.breathe((i + 1) / request.seeds)
   }
   return reportOf(request, results, host)
 }
+
+/** The scenarios of the full stack are about time; all the others are played by cores. */
+const isCore = ({ scenario }: SimulationRequest): boolean =>
+  scenario !== 'lifecycle' && scenario !== 'clock-skew'
 
 function reportOf(
   request: SimulationRequest,
@@ -45,16 +50,23 @@ function reportOf(
       leewayMs: request.naiveLeewaySeconds * 1000,
     },
     exposureMs: exposureOf(results.flatMap(({ exposures }) => [...exposures.ours])),
-    boundMs: request.leewaySeconds * 1000,
+    boundMs: Math.max(...results.map(({ boundMicros }) => boundMicros)) / 1000,
     verifiers: verifiersOf(results),
     violations: results.flatMap(({ violations }) => violations),
     stale: total.stale,
     tokens: sum(results, ({ tokens }) => tokens),
+    renewals: sum(results, ({ renewals }) => renewals),
+    revocations: sum(results, ({ revocations }) => revocations),
+    staleMs: Math.round(sum(results, ({ staleMicros }) => staleMicros) / 1000),
+    bytesPerVerifier: Math.round(sum(results, ({ bytes }) => bytes) / request.verifiers / results.length),
     events: sum(results, ({ events }) => events),
     virtualSeconds: Math.round(sum(results, ({ virtualMicros }) => virtualMicros) / 1_000_000),
     faults: results.map(({ seed, drawn }) => ({ seed, drawn })),
     seen: Object.fromEntries(
-      sightingNames.map((name) => [name, sum(results, ({ seen }) => seen[name])]),
+      Object.keys(results[0]?.seen ?? {}).map((name) => [
+        name,
+        sum(results, ({ seen }) => seen[name] ?? 0),
+      ]),
     ),
   }
 }

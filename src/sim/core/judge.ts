@@ -1,17 +1,20 @@
 import type { Violation } from '#contract/simulation.ts'
+import type { FeedEntry } from '#domain/feed/entry.ts'
 import type { HeadClaims } from '#domain/feed/head.ts'
 import { stalenessLimits } from '#domain/policy/policy.ts'
 import type { Acknowledgement } from '#verifier/protocol.ts'
-import type { VerifierDecision } from '#verifier/decide.ts'
+import type { VerifierDecision } from '#verifier/config.ts'
 import { seconds } from '#sim/checks.ts'
 import { naiveAccepts } from '#sim/naive.ts'
 import { emptyTally, type Tally } from '#sim/tally.ts'
 import type { SimCredential } from './credentials.ts'
 import type { CoreBreach } from './invariants.ts'
 import { FeedJudge } from './judge-feed.ts'
+import { textOf } from './oracle.ts'
+import type { OperatorRequest } from './revoking.ts'
 import { coreStory } from './story.ts'
 import type { SimToken } from './tokens.ts'
-import { concerns, mayHit, mustHit, type TrueRevocation } from './truth.ts'
+import { concerns, mayHit, mustHit, type TrueRevocation, truthOf } from './truth.ts'
 import type { CoreVerifier } from './verifier.ts'
 import type { CoreWorld } from './world.ts'
 
@@ -39,6 +42,7 @@ export class CoreJudge {
   readonly tallies: readonly Tally[]
   readonly feed: FeedJudge
   readonly truths: TrueRevocation[] = []
+  readonly #byId = new Map<string, TrueRevocation>()
   /** Of each revocation at each verifier, how long after publication something it hits was accepted. */
   readonly exposures = new Map<TrueRevocation, Float64Array>()
   readonly naiveExposures = new Map<TrueRevocation, Float64Array>()
@@ -107,6 +111,68 @@ export class CoreJudge {
     if (said !== undefined) this.broken({ invariant: 'I5', said }, this.#world.verifiers[index])
   }
 
+  /** A revocation became true: it is looked at from now on. */
+  published(asked: OperatorRequest, id: string, order: number): TrueRevocation | undefined {
+    const { database, policy, trace, heap, tokens } = this.#world
+    const { rows } = database
+    const row = rows.revocations.get(id)
+    if (row === undefined) return undefined
+    const at = rows.entries.findIndex(({ position }) => position === row.position)
+    const spared = (asked.exceptions?.tokens ?? []).flatMap(
+      (token) => tokens.get(token)?.credential?.sessionId ?? [],
+    )
+    const truth = truthOf(asked, row, {
+      order,
+      publishedMicros: rows.entryMicros[at] ?? 0,
+      untilSeconds: rows.entries[at]?.untilSeconds,
+      sparedSessions: new Set(spared),
+    })
+    const { graceSeconds } = row
+    const isMercy = asked.reason === 'compromise' && graceSeconds !== 0
+    if (policy.defaults.graceSecondsMax < graceSeconds || isMercy) {
+      this.broken({ invariant: 'I9', said: `a grace of ${graceSeconds} s was given` })
+    }
+    this.truths.push(truth)
+    this.#byId.set(id, truth)
+    trace.note(heap.nowMicros, 9, this.truths.length, row.position)
+    return truth
+  }
+
+  truth(id: string): TrueRevocation | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** An entry was committed: what it ends or undoes, is so from now on. */
+  entered(entry: FeedEntry, timeMicros: number): void {
+    const { position, chain, op } = entry
+    this.feed.entered(position, chain, timeMicros)
+    if (op !== 'lift' && op !== 'unblock') return
+    const truth = this.#byId.get((JSON.parse(textOf(entry)) as { id: string }).id)
+    if (truth === undefined) return
+    if (op === 'lift') truth.liftedMicros ??= timeMicros
+    else {
+      truth.endOrder = this.#world.database.version
+      truth.cut = position
+      truth.isUnblocked = true
+      truth.untilSeconds = entry.untilSeconds
+      // Whatever concerns it is looked at again: what it hits may outlive it now.
+    }
+    this.#world.sightings.see(op === 'lift' ? 'lifted' : 'unblocked')
+  }
+
+  /** What came after a backup that was brought back is undone, and a revocation of all stands for it. */
+  restored(position: number): void {
+    this.feed.restored(position)
+    for (const truth of this.truths) {
+      if (position < truth.position) truth.liftedMicros ??= this.#world.heap.nowMicros
+    }
+  }
+
+  /** The longest that anything revoked may be accepted after publication, in this run. */
+  boundMicros(): number {
+    return Math.max(...this.#watched.map(({ limitMicros }) => limitMicros))
+  }
+
   alarmed(verifier: number, detail: string): void {
     this.#world.trace.note(this.#world.heap.nowMicros, 2, verifier, detail.length)
   }
@@ -119,6 +185,9 @@ export class CoreJudge {
       if (!concerns(truth, credential, () => this.#world.ancestorsOf(credential))) continue
       token.concerning.push(truth)
       if (!mustHit(truth, credential)) continue
+      if (token.untilMicros <= truth.publishedMicros || truth.liftedMicros !== undefined) continue
+      // What a restore has wiped out is on no list; the revocation of all that came with it hits it.
+      if (!this.#world.database.rows.credentials.has(credential.id)) continue
       if (!mayHit(truth, credential)) {
         const said = 'it was authorised before the revocation, and escapes it by its claims'
         this.broken({ invariant: 'minting', said }, undefined, token, truth)

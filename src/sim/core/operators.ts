@@ -9,7 +9,7 @@ import { lift, type OperatorRequest, type Published, revoke, type Undo, unblock 
 import type { Statements } from './transactions.ts'
 import type { Transaction } from './database.ts'
 import type { Site } from './site.ts'
-import { type TrueRevocation, truthOf } from './truth.ts'
+import type { TrueRevocation } from './truth.ts'
 import type { CoreWorld } from './world.ts'
 
 const SECOND = 1_000_000
@@ -150,31 +150,24 @@ export class Operators {
   }
 
   #published(request: OperatorRequest, { id, isAgain }: Published, order: number): void {
-    const { database, judge, policy, trace, heap } = this.#world
     if (isAgain) return
-    const row = database.rows.revocations.get(id)
-    if (row === undefined) return
-    const at = database.rows.entries.findIndex(({ position }) => position === row.position)
-    const tokens = request.exceptions?.tokens ?? []
-    const { tokens: known } = this.#world
-    const sessions = tokens.flatMap((token) => known.get(token)?.credential?.sessionId ?? [])
-    const truth = truthOf(request, row, {
-      order,
-      publishedMicros: database.rows.entryMicros[at] ?? 0,
-      untilSeconds: database.rows.entries[at]?.untilSeconds,
-      sparedSessions: new Set(sessions),
-    })
-    const { graceSeconds } = row
-    if (policy.defaults.graceSecondsMax < graceSeconds || (request.reason === 'compromise' && graceSeconds !== 0)) {
-      judge.broken({ invariant: 'I9', said: `a grace of ${graceSeconds} s was given` })
-    }
-    judge.truths.push(truth)
-    trace.note(heap.nowMicros, 9, judge.truths.length, row.position)
+    const truth = this.#world.judge.published(request, id, order)
+    if (truth === undefined) return
     this.#see(truth)
+    const { clients, all, keys } = request.selector
     this.#clients.heat(({ credential }) => {
-      const { clients, all } = truth.asked.selector
-      return credential !== undefined && (all === true || clients === undefined || clients.includes(credential.clientId))
+      if (credential === undefined) return false
+      if (keys !== undefined) return keys.includes(credential.keyId)
+      return all === true || clients === undefined || clients.includes(credential.clientId)
     })
+  }
+
+  /** A backup was brought back: what came after it is not on record any more. */
+  forgetAfter(position: number): void {
+    for (const { id, position: at } of this.#world.judge.truths) {
+      if (at <= position) continue
+      for (const [request, known] of this.acknowledged) if (known === id) this.acknowledged.delete(request)
+    }
   }
 
   #see({ listed, asked }: TrueRevocation): void {
@@ -217,7 +210,7 @@ export class Operators {
     const { database, nodes, judge, sightings, heap } = this.#world
     const node = nodes.find(({ isUp }) => isUp)
     const row = database.rows.revocations.get(id)
-    const truth = judge.truths.find((one) => one.id === id)
+    const truth = judge.truth(id)
     if (row === undefined || truth === undefined || PROBES < n) return
     if (node !== undefined) {
       const { timeMicros } = reading(database.rows.feed, node.site.clockMicros())
@@ -253,7 +246,7 @@ export class Operators {
           run: (tx) => work.run(node.site, tx),
           committed: work.committed,
           done: (result) => {
-            if (network.outsideDelayMicros() < 0) return
+            if (network.outsideDelayMicros() < 0) return sightings.see('committed-and-not-told')
             isAnswered = true
             if (!(result instanceof Problem)) work.done(result)
           },

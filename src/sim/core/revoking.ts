@@ -37,6 +37,8 @@ export interface Published {
   readonly isAgain: boolean
 }
 
+/** Every token of the simulation is for this one, and every verifier serves it. */
+const AUDIENCES = ['https://api.sim']
 const NOTHING_MATCHED: Matched = { credentials: 0, byClient: {}, byScope: {}, byAudience: {} }
 
 /**
@@ -105,6 +107,12 @@ function publish(
       actor: 'local:simulator',
       recordSalt: encodeBase64url(salt),
       matched: NOTHING_MATCHED,
+      coverage: {
+        publishedMicros: timeMicros,
+        audiences: AUDIENCES,
+        uncovered: [],
+        matchedUntil: toInstant(timeMicros),
+      },
       resolved: listed === undefined ? undefined : listSelector(listed),
       resolvedExceptions: spareSessions(terms.exceptions, sparedSessions),
     }).revocation
@@ -209,6 +217,7 @@ export const isSettlingDue = (site: Site, tx: Transaction): boolean => {
 /** Ends every block and suspension whose time has come, and retires keys that nobody needs. */
 export function* settle(site: Site, tx: Transaction): Statements<void> {
   yield 'feed-row'
+  site.refuseStepped()
   const { at } = reading(tx.feed(), site.clockMicros())
   for (const revocation of tx.all('revocations')) {
     if (!isDue(revocation, at)) continue

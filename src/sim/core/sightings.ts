@@ -16,7 +16,6 @@ export const coreSightings = [
   'waited-and-accepted',
   'snapshot',
   'entries-fetched',
-  'gap',
   'truncated',
   'doubled',
   'lost',

@@ -46,18 +46,23 @@ export class Transactions {
   readonly #kind: number
   readonly #chance: Chance
   readonly #pace: () => Pace
+  readonly #committed: () => void
   readonly #running = new Set<Running>()
 
   constructor(
     database: Database,
     heap: EventHeap,
-    options: { readonly kind: number; readonly chance: Chance; readonly pace: () => Pace },
+    options: { readonly kind: number; readonly chance: Chance; readonly pace: () => Pace
+      /** Called after every commit, when its own caller knows of it. */
+      readonly committed: () => void
+    },
   ) {
     this.#database = database
     this.#heap = heap
     this.#kind = options.kind
     this.#chance = options.chance
     this.#pace = options.pace
+    this.#committed = options.committed
   }
 
   begin<T>(node: number, work: Work<T>): void {
@@ -115,6 +120,7 @@ export class Transactions {
     this.#release(running)
     running.state = 'committed'
     running.work.committed?.(running.result, version)
+    this.#committed()
     this.#later(running)
   }
 

@@ -51,7 +51,7 @@ export interface TrueRevocation {
   readonly publishedMicros: number
   /** Until when it has mercy; 0: it has none. */
   readonly graceEndMicros: number
-  readonly untilSeconds: number | undefined
+  untilSeconds: number | undefined
   /** The list that was drawn up. */
   readonly listed: ReadonlySet<string> | undefined
   /** Sessions of the tokens it spares. */

@@ -18,6 +18,7 @@ import { AuthorityNode } from './node.ts'
 import { corePlanOf, type CorePlan } from './plan.ts'
 import type { Signatures } from './signatures.ts'
 import type { AuthorityRules } from './site.ts'
+import type { OperatorRequest } from './revoking.ts'
 import { CoreSightings } from './sightings.ts'
 import type { SimToken } from './tokens.ts'
 import { CoreTrace } from './trace.ts'
@@ -58,6 +59,7 @@ export class CoreWorld {
   /** By credential. */
   readonly tokens = new Map<string, SimToken>()
   isHealed = false
+  #seenEntries = 0
   readonly #adversary: Chance
   /** Heads that somebody kept, to play them again. */
   readonly #kept: string[] = []
@@ -84,6 +86,7 @@ export class CoreWorld {
       kind: Kind.statement,
       chance: chanceOf(seed, 'statements'),
       pace: () => this.#pace(),
+      committed: () => this.noticed(),
     })
     this.modes = modesOf(plan, seed, this.policy)
     this.judge = new CoreJudge(this, request.naiveLeewaySeconds)
@@ -113,6 +116,31 @@ export class CoreWorld {
   /** Anything that happens too seldom to matter. */
   call(atMicros: number, run: () => void): void {
     this.heap.push(atMicros, Kind.call, 0, 0, run)
+  }
+
+  /** Something may have been committed: those who keep watch look at what is new. */
+  noticed(judge: CoreJudge = this.judge): void {
+    const { rows } = this.database
+    this.authorityClock.committed(rows.feed)
+    if (this.#seenEntries === rows.entries.length) return
+    for (; this.#seenEntries < rows.entries.length; this.#seenEntries++) {
+      const entry = rows.entries[this.#seenEntries]
+      if (entry === undefined) continue
+      judge.entered(entry, rows.entryMicros[this.#seenEntries] ?? 0)
+    }
+    this.database.keepBeside()
+    for (const node of this.nodes) node.noticed()
+  }
+
+  /** After a restore the log is shorter than it was. */
+  shortened(): void {
+    this.#seenEntries = this.database.rows.entries.length
+  }
+
+  /** A restored database was adopted: all that was ever issued is revoked. */
+  adopted(order: number): void {
+    const row = [...this.database.rows.revocations.values()].at(-1)
+    if (row?.selector.all === true) this.judge.published(ADOPTION, row.id, order)
   }
 
   ancestorsOf(credential: SimCredential): string[] {
@@ -277,6 +305,8 @@ export class CoreWorld {
     return connection.lastMicros
   }
 }
+
+const ADOPTION: OperatorRequest = { selector: { all: true }, reason: 'other', requestId: 'adoption', final: true }
 
 /** A message that takes longer is a trouble. */
 const SLOW_MICROS = 400_000
