@@ -3,12 +3,13 @@ import type { Matched, Revocation } from '#domain/revocation/revocation.ts'
 import { decideLift, decideUnblock } from '#domain/revocation/revoke.ts'
 import { hits, revocableOf, ruleOf } from '#domain/revocation/rule.ts'
 import type { Instant } from '#kernel/instant.ts'
-import type { Reading } from '#store/port.ts'
+import type { Reading, Writing } from '#store/port.ts'
 import { counter } from './counts.ts'
 import type { Context, Deps } from './deps.ts'
 import { append } from './feed.ts'
-import { record } from './record.ts'
-import { revocationOf } from './revoke.ts'
+import { type Done, record } from './record.ts'
+import { endingUntil } from './publish.ts'
+import { memoryById, revocationOf } from './revocations.ts'
 import { settleDue } from './settle.ts'
 import { ruleIndex } from './states.ts'
 
@@ -27,26 +28,38 @@ export function liftRevocation(
   justification: string | undefined,
 ): Promise<Lifted> {
   const deed = { action: 'revocation.lift', target: `revocation:${id}` }
-  return record<Lifted>(deps, context, deed, async (tx) => {
+  const work = async (tx: Writing): Promise<Done<Lifted>> => {
     await settleDue(deps, tx)
     const before = await revocationOf(tx, id)
     if (!decideLift(before, before.publishedAt).changed) {
       const result = { revocation: before, alreadyLifted: true, revived: counter().totals() }
       return { result, detail: { already: true } }
     }
-    const { revocation, liftedAt } = await append(deps, tx, ({ publishedAt }) => {
-      const lifted = decideLift(before, publishedAt).revocation
-      const result = { revocation: lifted, liftedAt: publishedAt }
-      return { op: 'lift', body: liftBody(lifted), result }
-    })
-    await tx.updateRevocation(revocation)
+    const { revocation, liftedAt } = await liftWhole(deps, tx, before)
     const revived = await revivedBy(deps, tx, before, liftedAt)
     return {
       result: { revocation, alreadyLifted: false, revived },
       justification,
       detail: { credentials: revived.credentials },
     }
+  }
+  return record(deps, context, deed, work, memoryById())
+}
+
+/** Lifts a revocation, in the feed and on record. */
+export async function liftWhole(
+  deps: Deps,
+  tx: Writing,
+  before: Revocation,
+): Promise<{ readonly revocation: Revocation; readonly liftedAt: Instant }> {
+  const untilSeconds = await endingUntil(deps, tx, before)
+  const lifted = await append(deps, tx, ({ publishedAt }) => {
+    const { revocation } = decideLift(before, publishedAt)
+    const result = { revocation, liftedAt: publishedAt }
+    return { op: 'lift', body: liftBody(revocation), untilSeconds, result }
   })
+  await tx.updateRevocation(lifted.revocation)
+  return lifted
 }
 
 const CHUNK = 5000
@@ -101,9 +114,10 @@ export function unblockRevocation(
     if (!decideUnblock(before, before.position).changed) {
       return { result: { revocation: before, alreadyUnblocked: true }, detail: { already: true } }
     }
+    const untilSeconds = await endingUntil(deps, tx, before)
     const revocation = await append(deps, tx, ({ position }) => {
       const unblocked = decideUnblock(before, position).revocation
-      return { op: 'unblock', body: unblockBody(unblocked), result: unblocked }
+      return { op: 'unblock', body: unblockBody(unblocked), untilSeconds, result: unblocked }
     })
     await tx.updateRevocation(revocation)
     return { result: { revocation, alreadyUnblocked: false }, justification }

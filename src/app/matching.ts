@@ -1,118 +1,216 @@
 import type { Credential } from '#domain/credential/credential.ts'
-import { matchesPattern } from '#domain/revocation/pattern.ts'
 import type { Exceptions, Matched, Selector } from '#domain/revocation/revocation.ts'
 import type { Terms } from '#domain/revocation/revoke.ts'
 import { revocableOf } from '#domain/revocation/rule.ts'
-import { dimensions, resolvesToList, spareSessions } from '#domain/revocation/selector.ts'
-import type { RuleVerdict } from '#domain/revocation/verdict.ts'
+import type { RuleIndex } from '#domain/revocation/rule-index.ts'
+import { resolvesToList, sortedSet, spareSessions } from '#domain/revocation/selector.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
-import { formatInstant, type Instant } from '#kernel/instant.ts'
+import { newId } from '#kernel/identifier.ts'
+import { type Instant, instant } from '#kernel/instant.ts'
 import type { Reading } from '#store/port.ts'
 import { counter } from './counts.ts'
 import type { Deps } from './deps.ts'
 import { ruleIndex } from './states.ts'
+import { type Concerned, type Items, Tally, uncountedItems } from './tally.ts'
 
-/** What became, or would become, of one value that was named. */
-export interface ItemResult {
-  /** `<dimension>:<value>`. */
-  readonly target: string
-  readonly result: 'revoked' | 'already-revoked' | 'not-found' | 'spared' | 'failed'
-  readonly detail?: string
-}
+export type { ItemResult } from './tally.ts'
 
 /** What a revocation on given terms hits at one instant. */
-export interface Matching {
+export interface Matching extends Items {
   /** Unexpired, not spared, and not revoked before. */
   readonly matched: Matched
-  readonly alreadyRevoked: number
   readonly spared: number
-  readonly items: readonly ItemResult[]
   /** With the sessions of spared tokens. */
   readonly exceptions: Exceptions
-  /** Everything unexpired that is hit, where the selector stands for an exact list. */
+  /** Everything unexpired that is hit, where the selector stands for an exact list; sorted. */
   readonly listed: readonly string[] | undefined
   /** One of the revocations by which something was revoked before. */
   readonly before: string | undefined
+  /** Absent where nobody counted. */
+  readonly concerned?: Concerned
 }
 
 const CHUNK = 5000
 
-/** A count that can be gone on with: what has been counted, and after which credential. */
+/**
+ * A count that can be gone on with: what has been counted up to when. Ids begin with the time of
+ * issue, so what was issued since has a greater one than `boundaryId`; `recent` are those beyond it
+ * that were counted already.
+ */
 export interface Count {
   readonly chain: string
   readonly at: Instant
+  readonly exceptions: Exceptions
   readonly tally: Tally
-  readonly afterId: string | undefined
+  readonly recent: Set<string>
+  readonly boundaryId: string
+  /** Of an exact list: what was looked at, and what of it is hit. */
+  readonly seen: Set<string>
+  listed: string[]
+  items?: Items
 }
+
+/**
+ * How far before a count an issue may be dated that it did not see: clocks part a little, and a mint
+ * refuses where its clock is more than 2 s behind the feed.
+ */
+const OVERLAP_MS = 3000
 
 /**
  * Looks at every unexpired credential that the terms select, and sorts them.
  *
- * With an earlier `count` on the same terms it looks only at those issued since, provided that nothing
- * was revoked or lifted in between; between a plan and its confirmation that is hardly any.
+ * With an earlier `count` on the same terms it looks only at those issued since. Where something was
+ * revoked or lifted in between, what was counted may stand otherwise now, so all of it is looked at
+ * anew; but not with `isFinal`: what happened in the moment since is not worth that others wait.
  */
 export async function match(
   deps: Deps,
   tx: Reading,
   terms: Terms,
   now: Instant,
-  earlier?: Count,
+  { earlier, isFinal = false }: { readonly earlier?: Count | undefined; isFinal?: boolean } = {},
 ): Promise<Matching & { readonly count: Count }> {
-  const exceptions = await withSessions(tx, terms.exceptions)
   const chain = encodeBase64url((await tx.feed()).chain)
+  const goesOn = earlier !== undefined && (isFinal || earlier.chain === chain)
+  const count = goesOn ? earlier : await beginCount(tx, terms, { chain, now })
+  const walk: Walk = { tx, terms, now, count, index: await ruleIndex(deps.store, tx) }
+  if (goesOn) await goOn(walk)
+  else await lookAtAll(walk)
+  // What each of very many values came to is not looked up again for the few that are new.
+  if (!goesOn || count.items?.itemCounts === undefined) {
+    count.items = await count.tally.items(tx, now)
+  }
   const isList = resolvesToList(terms.selector)
-  const goesOn = !isList && earlier?.chain === chain
-  const tally = goesOn ? earlier.tally : new Tally(terms.selector, exceptions)
-  const index = await ruleIndex(deps.store, tx)
-  const listed: string[] = []
-  const seen = new Set<string>()
-  const take = (credential: Credential): void => {
-    const fate = tally.take(credential, index.verdict(revocableOf(credential), now))
-    if (!isList) return
-    seen.add(credential.id)
-    if (fate !== 'spared') listed.push(credential.id)
-  }
-  let afterId = goesOn ? earlier.afterId : undefined
-  for (;;) {
-    const chunk = await tx.selectCredentials({
-      selector: terms.selector,
-      exceptions: {},
-      reach: terms.reach,
-      expiringAfter: now,
-      ...(afterId === undefined ? {} : { afterId }),
-      limit: CHUNK,
-    })
-    chunk.forEach(take)
-    afterId = chunk.at(-1)?.id ?? afterId
-    if (chunk.length < CHUNK) break
-  }
-  await followDescendants(tx, terms, now, { seen, take })
+  if (isList) count.listed = [...sortedSet(count.listed)]
+  const { matched, spared, before, concerned } = count.tally.totals()
   return {
-    ...tally.totals(),
-    items: await tally.items(tx, now),
-    exceptions,
-    listed: isList ? listed : undefined,
-    count: { chain, at: now, tally, afterId },
+    matched,
+    spared,
+    before,
+    concerned,
+    ...(count.items ?? { items: [] }),
+    exceptions: count.exceptions,
+    listed: isList ? count.listed : undefined,
+    count,
   }
 }
 
-/**
- * A token takes its descendants along; their ids are known only here. One that was named itself, or
- * that derives from two that were, is taken once.
- */
-async function followDescendants(
+/** What can be told of a revocation without looking at a single credential. */
+export async function uncounted(tx: Reading, terms: Terms, now: Instant): Promise<Matching> {
+  return {
+    matched: { ...counter().totals(), counted: false },
+    spared: 0,
+    before: undefined,
+    ...(await uncountedItems(tx, terms.selector, now)),
+    exceptions: await withSessions(tx, terms.exceptions),
+    listed: undefined,
+  }
+}
+
+async function beginCount(
   tx: Reading,
-  { selector }: Terms,
-  now: Instant,
-  { seen, take }: { seen: ReadonlySet<string>; take: (credential: Credential) => void },
+  { selector, exceptions: asked }: Terms,
+  { chain, now }: { readonly chain: string; readonly now: Instant },
+): Promise<Count> {
+  const exceptions = await withSessions(tx, asked)
+  const nil = { bytes: (length: number) => new Uint8Array(length) }
+  return {
+    chain,
+    at: now,
+    exceptions,
+    tally: new Tally(selector, exceptions),
+    recent: new Set(),
+    boundaryId: newId('cred', instant(Math.max(0, now - OVERLAP_MS)), nil),
+    seen: new Set(),
+    listed: [],
+  }
+}
+
+interface Walk {
+  readonly tx: Reading
+  readonly terms: Terms
+  readonly now: Instant
+  readonly count: Count
+  readonly index: RuleIndex
+}
+
+function take({ terms, now, count, index }: Walk, credential: Credential): void {
+  if (count.boundaryId < credential.id) {
+    if (count.recent.has(credential.id)) return
+    count.recent.add(credential.id)
+  }
+  const fate = count.tally.take(credential, index.verdict(revocableOf(credential), now))
+  if (!resolvesToList(terms.selector)) return
+  count.seen.add(credential.id)
+  if (fate !== 'spared') count.listed.push(credential.id)
+}
+
+async function lookAtAll(walk: Walk): Promise<void> {
+  const { tokens, ...others } = walk.terms.selector
+  if (tokens === undefined) return walkOver(walk, others, undefined)
+  // A part at a time: a list of a million ids is handed over once, and not once for each chunk.
+  for (let from = 0; from < tokens.length; from += CHUNK) {
+    await walkOver(walk, { ...others, tokens: tokens.slice(from, from + CHUNK) }, undefined)
+  }
+  // A token takes its descendants along; their ids are known only here. Those of an expired token too,
+  // which no selection of live ones shows; but where more than tokens is named, only those of tokens
+  // that all of it selects.
+  const roots = Object.keys(others).length === 0 ? tokens : [...walk.count.seen]
+  for (let from = 0; from < roots.length; from += CHUNK) {
+    const found = await walk.tx.descendants(roots.slice(from, from + CHUNK), walk.now)
+    for (const one of found) if (!walk.count.seen.has(one.id)) take(walk, one)
+  }
+}
+
+/** Everything of a selection, a chunk at a time; after `afterId` where there is one. */
+async function walkOver(
+  walk: Walk,
+  selector: Selector,
+  afterId: string | undefined,
 ): Promise<void> {
-  if (selector.tokens === undefined) return
-  // Those of an expired token too, which no selection of live ones shows; but where more than tokens
-  // is named, only those of tokens that all of it selects.
-  const { tokens, ...others } = selector
-  const roots = Object.keys(others).length === 0 ? tokens : [...seen]
-  for (const descendant of await tx.descendants(roots, now)) {
-    if (!seen.has(descendant.id)) take(descendant)
+  await chunks(walk, selector, afterId, (credential) => take(walk, credential))
+}
+
+async function chunks(
+  { tx, terms, now }: Walk,
+  selector: Selector,
+  afterId: string | undefined,
+  each: (credential: Credential) => void,
+): Promise<void> {
+  for (let last = afterId; ;) {
+    const chunk = await tx.selectCredentials({
+      selector,
+      exceptions: {},
+      reach: terms.reach,
+      expiringAfter: now,
+      ...(last === undefined ? {} : { afterId: last }),
+      limit: CHUNK,
+    })
+    chunk.forEach(each)
+    last = chunk.at(-1)?.id
+    if (chunk.length < CHUNK || last === undefined) return
+  }
+}
+
+/** What was issued since the count: nothing else can have come to it. */
+async function goOn(walk: Walk): Promise<void> {
+  const { terms, count } = walk
+  const { tokens, ...others } = terms.selector
+  if (tokens === undefined) return walkOver(walk, others, count.boundaryId)
+  // No id is known before its token is issued, so a list grows by descendants only.
+  const derived: Credential[] = []
+  await chunks(walk, { all: true }, count.boundaryId, (credential) => {
+    if (credential.parentId !== undefined && !count.seen.has(credential.id))
+      derived.push(credential)
+  })
+  if (derived.length === 0) return
+  const named = new Set(Object.keys(others).length === 0 ? tokens : [])
+  for (let left = derived; 0 < left.length;) {
+    const isKin = ({ parentId = '' }: Credential) => named.has(parentId) || count.seen.has(parentId)
+    const kin = left.filter(isKin)
+    if (kin.length === 0) return
+    for (const one of kin) take(walk, one)
+    left = left.filter((one) => !count.seen.has(one.id))
   }
 }
 
@@ -124,137 +222,4 @@ async function withSessions(tx: Reading, exceptions: Exceptions): Promise<Except
     if (credential !== undefined) sessions.push(credential.sessionId)
   }
   return sessions.length === 0 ? exceptions : spareSessions(exceptions, sessions)
-}
-
-type Fate = 'revoked' | 'already-revoked' | 'spared'
-
-/** Counts as it goes, so that a million credentials need no list. */
-class Tally {
-  readonly #selector: Selector
-  readonly #exceptions: Readonly<Record<keyof Exceptions, ReadonlySet<string>>>
-  readonly #fates = new Map<string, Set<Fate>>()
-  readonly #revoked = counter()
-  #alreadyRevoked = 0
-  #spared = 0
-  #before: string | undefined
-
-  constructor(selector: Selector, exceptions: Exceptions) {
-    this.#selector = selector
-    this.#exceptions = {
-      tokens: new Set(exceptions.tokens),
-      clients: new Set(exceptions.clients),
-      subjects: new Set(exceptions.subjects),
-      sessions: new Set(exceptions.sessions),
-    }
-  }
-
-  take(credential: Credential, verdict: RuleVerdict): Fate {
-    const fate = this.#fateOf(credential, verdict)
-    for (const target of targetsOf(this.#selector, credential)) {
-      const fates = this.#fates.get(target)
-      if (fates === undefined) this.#fates.set(target, new Set([fate]))
-      else fates.add(fate)
-    }
-    if (fate === 'revoked') this.#revoked.add(credential)
-    if (fate === 'spared') this.#spared += 1
-    if (fate === 'already-revoked') this.#alreadyRevoked += 1
-    if (fate === 'already-revoked' && verdict.kind === 'revoked') this.#before ??= verdict.by.id
-    return fate
-  }
-
-  #fateOf({ id, clientId, subject, sessionId }: Credential, verdict: RuleVerdict): Fate {
-    const { tokens, clients, subjects, sessions } = this.#exceptions
-    const spared =
-      tokens.has(id) || clients.has(clientId) || subjects.has(subject) || sessions.has(sessionId)
-    if (spared) return 'spared'
-    // A suspension ends by itself, so what it holds can still be revoked for good.
-    return verdict.kind === 'revoked' && !verdict.by.suspends ? 'already-revoked' : 'revoked'
-  }
-
-  totals(): Pick<Matching, 'matched' | 'alreadyRevoked' | 'spared' | 'before'> {
-    return {
-      matched: this.#revoked.totals(),
-      alreadyRevoked: this.#alreadyRevoked,
-      spared: this.#spared,
-      before: this.#before,
-    }
-  }
-
-  /** One result for each value that was named, in canonical order. */
-  async items(tx: Reading, now: Instant): Promise<ItemResult[]> {
-    const results: ItemResult[] = []
-    for (const target of namedTargets(this.#selector)) {
-      const fates = this.#fates.get(target)
-      const result = (['revoked', 'already-revoked', 'spared'] as const).find((fate) =>
-        fates?.has(fate),
-      )
-      if (result !== undefined) results.push({ target, result })
-      // Thousands of promises that look nothing up are, to a transaction, a wait for something else.
-      else results.push(HAS_RECORD.test(target) ? await absent(tx, target, now) : unmatched(target))
-    }
-    return results
-  }
-}
-
-const unmatched = (target: string): ItemResult => ({
-  target,
-  result: 'not-found',
-  detail: 'no live credential matches',
-})
-
-/** What is on record under its own name, whether or not a live credential answers to it. */
-const HAS_RECORD = /^(?:token|key):/
-
-/** Why a token or a key that was named hit nothing: unknown, or nothing of it alive. */
-async function absent(tx: Reading, target: string, now: Instant): Promise<ItemResult> {
-  if (target.startsWith('token:')) {
-    const credential = await tx.findCredential(target.slice('token:'.length))
-    if (credential !== undefined && credential.expiresAt <= now) {
-      const detail = `it expired at ${formatInstant(credential.expiresAt)}`
-      return { target, result: 'already-revoked', detail }
-    }
-    if (credential === undefined) {
-      return { target, result: 'not-found', detail: 'no such credential is on record' }
-    }
-  }
-  const key = target.startsWith('key:') ? await tx.findKey(target.slice('key:'.length)) : undefined
-  if (key?.state === 'revoked') return { target, result: 'already-revoked' }
-  if (key !== undefined) {
-    return { target, result: 'revoked', detail: 'no live credential on record was signed with it' }
-  }
-  return unmatched(target)
-}
-
-function namedTargets(selector: Selector): string[] {
-  const targets: string[] = []
-  for (const [field, name] of dimensions) {
-    for (const value of selector[field] ?? []) targets.push(`${name}:${value}`)
-  }
-  for (const [key, value] of Object.entries(selector.tags ?? {})) {
-    targets.push(`tag:${key}=${value}`)
-  }
-  if (selector.all === true) targets.push('all')
-  return targets
-}
-
-/** Which of the named values a credential that was selected answers to. */
-function targetsOf(selector: Selector, credential: Credential): string[] {
-  const targets: string[] = []
-  if (selector.tokens !== undefined) targets.push(`token:${credential.id}`)
-  if (selector.clients !== undefined) targets.push(`client:${credential.clientId}`)
-  if (selector.subjects !== undefined) targets.push(`subject:${credential.subject}`)
-  if (selector.sessions !== undefined) targets.push(`session:${credential.sessionId}`)
-  for (const pattern of selector.scopes ?? []) {
-    if (credential.scopes.some((scope) => matchesPattern(pattern, scope))) {
-      targets.push(`scope:${pattern}`)
-    }
-  }
-  for (const audience of selector.audiences ?? []) {
-    if (credential.audience.includes(audience)) targets.push(`audience:${audience}`)
-  }
-  if (selector.keys !== undefined) targets.push(`key:${credential.keyId}`)
-  for (const [key, value] of Object.entries(selector.tags ?? {}))
-    targets.push(`tag:${key}=${value}`)
-  if (selector.all === true) targets.push('all')
-  return targets
 }

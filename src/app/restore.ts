@@ -11,7 +11,7 @@ import { activeKey } from './issue.ts'
 import { introduce, preparedKey, revokeSigningKey } from './keys.ts'
 import { match } from './matching.ts'
 import { record } from './record.ts'
-import { publish } from './revoke.ts'
+import { publish } from './publish.ts'
 
 export interface Reopened {
   readonly issuer: string

@@ -1,67 +1,106 @@
 import type { Position } from '#domain/feed/position.ts'
 import { isSevere, planHash, planWarnings } from '#domain/revocation/plan.ts'
-import type { Matched } from '#domain/revocation/revocation.ts'
+import type { Matched, Selector } from '#domain/revocation/revocation.ts'
 import { decideTerms, type RevocationRequest, type Terms } from '#domain/revocation/revoke.ts'
-import { phrase } from '#domain/revocation/selector.ts'
+import { phrase, resolvesToList } from '#domain/revocation/selector.ts'
+import type { Instant } from '#kernel/instant.ts'
 import type { Reading } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
-import { type ItemResult, match, type Matching } from './matching.ts'
+import { match, type Matching, uncounted } from './matching.ts'
 import { keepCount } from './planned.ts'
+import type { Asked } from './revoke.ts'
+import { withSelection } from './selections.ts'
+import type { Items } from './tally.ts'
 
 /** What a revocation would do, for someone to look at before it is done. */
-export interface Plan extends Terms {
+export interface Plan extends Terms, Items {
   readonly hash: string
   readonly position: Position
-  readonly matched: Matched
+  /** Absent where nobody counted. */
+  readonly matched?: Matched
   readonly phrase: string
   readonly severe: boolean
   readonly warnings: readonly string[]
-  readonly items: readonly ItemResult[]
+  readonly selectionId?: string
 }
 
-/** Says what a revocation would hit; nothing is recorded. Refusals as `decideTerms`. */
-export function planRevocation(
-  deps: Deps,
-  context: Context,
-  request: RevocationRequest,
-): Promise<Plan> {
+/**
+ * Says what a revocation would hit; nothing is recorded. It is severe also where it would revoke the
+ * credential that the responder is using. Refusals as `decideTerms`, and `selection-unknown`.
+ */
+export function planRevocation(deps: Deps, context: Context, asked: Asked): Promise<Plan> {
   return deps.store.read(async (tx) => {
     const { at: now, position } = await authorityTime(deps, tx)
+    const request = await withSelection(tx, context, asked, now)
     const terms = decideTerms(request, { policy: deps.policy, now })
-    const matching = await match(deps, tx, terms, now)
     const hash = planHash(terms)
-    keepCount(deps.store, hash, matching.count)
+    const matching =
+      asked.count === false
+        ? await uncounted(tx, terms, now)
+        : await counted(deps, tx, terms, now, hash)
+    const matched = asked.count === false ? undefined : matching.matched
+    const locksOut = await hitsOwn(tx, context, terms, matching)
+    const { selectionId } = asked
     return {
       ...terms,
       hash,
       position,
-      matched: matching.matched,
+      ...(matched === undefined ? {} : { matched }),
       phrase: phrase(terms.selector),
-      severe: isSevere(terms.selector, matching.matched.credentials, deps.policy),
+      severe: locksOut || isSevere(terms.selector, matched?.credentials, deps.policy),
       warnings: [
-        ...(await selfWarning(tx, context, terms, matching)),
+        ...(locksOut ? ['this would revoke the credential you are using'] : []),
         ...planWarnings(terms),
+        ...(await feedKeyWarnings(tx, terms.selector)),
         ...(await idleExceptions(tx, request)),
         ...sparedWarning(matching),
       ],
       items: matching.items,
+      ...(matching.itemCounts === undefined ? {} : { itemCounts: matching.itemCounts }),
+      ...(selectionId === undefined ? {} : { selectionId }),
     }
   })
 }
 
+/** Counts, and keeps the count for the confirmation; but of a long list, which would fill the memory. */
+async function counted(
+  deps: Deps,
+  tx: Reading,
+  terms: Terms,
+  now: Instant,
+  hash: string,
+): Promise<Matching> {
+  const { count, ...matching } = await match(deps, tx, terms, now)
+  if (!resolvesToList(terms.selector)) keepCount(deps.store, hash, count)
+  return matching
+}
+
+/** A thief with it could name its successor, so its word is worth nothing, and nobody follows it. */
+async function feedKeyWarnings(tx: Reading, { keys = [] }: Selector): Promise<string[]> {
+  const warnings: string[] = []
+  for (const id of keys) {
+    const key = await tx.findKey(id)
+    if (key?.purpose !== 'feed') continue
+    warnings.push(
+      `key ${id} signs the heads of the feed: a new one takes its place, no verifier will follow it by itself, and each has to be given the new key`,
+    )
+  }
+  return warnings
+}
+
 /** A responder who revokes the credential in hand cannot take the next step. */
-async function selfWarning(
+async function hitsOwn(
   tx: Reading,
   { caller }: Context,
   terms: Terms,
   { exceptions }: Matching,
-): Promise<string[]> {
-  if (caller.credentialId === undefined) return []
+): Promise<boolean> {
+  if (caller.credentialId === undefined) return false
   const own = await tx.findCredential(caller.credentialId)
-  if (own === undefined) return []
+  if (own === undefined) return false
   const { all: _, ...named } = terms.selector
-  if (named.tokens !== undefined && !named.tokens.includes(own.id)) return []
+  if (named.tokens !== undefined && !named.tokens.includes(own.id)) return false
   const hit = await tx.selectCredentials({
     selector: { ...named, tokens: [own.id] },
     exceptions,
@@ -69,7 +108,7 @@ async function selfWarning(
     expiringAfter: own.issuedAt,
     limit: 1,
   })
-  return 0 < hit.length ? ['this would revoke the credential you are using'] : []
+  return 0 < hit.length
 }
 
 /** Beyond this many, whoever spares so much has a list and not a slip of the finger. */

@@ -1,87 +1,139 @@
-import { untilSeconds } from '#domain/feed/authority-time.ts'
-import { recordHash, revokeBody } from '#domain/feed/body.ts'
-import { maxTtlSeconds } from '#domain/policy/policy.ts'
-import { planHash } from '#domain/revocation/plan.ts'
-import type { Revocation, RevocationState, Selector } from '#domain/revocation/revocation.ts'
+import { driftOf, planHash } from '#domain/revocation/plan.ts'
+import type { Matched, Revocation, Selector } from '#domain/revocation/revocation.ts'
 import {
-  decideRevocation,
   decideTerms,
   isVain,
   type RevocationRequest,
   type Terms,
 } from '#domain/revocation/revoke.ts'
-import { listSelector, phrase, resolvesToList } from '#domain/revocation/selector.ts'
-import { encodeBase64url } from '#kernel/base64url.ts'
-import { newId } from '#kernel/identifier.ts'
-import type { Page, PageRequest } from '#kernel/page.ts'
+import { phrase, resolvesToList } from '#domain/revocation/selector.ts'
 import { refuse } from '#kernel/problem.ts'
-import type { Reading, RevocationFilter, Writing } from '#store/port.ts'
+import type { Reading, Writing } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
-import { append, authorityTime, type Place } from './feed.ts'
-import { revokeSigningKey } from './keys.ts'
-import { type ItemResult, match, type Matching } from './matching.ts'
+import { authorityTime } from './feed.ts'
+import { type Count, match, type Matching, uncounted } from './matching.ts'
 import { takeCount } from './planned.ts'
+import { publish } from './publish.ts'
 import { recordPrepared } from './record.ts'
+import { memoryById, revocationOf } from './revocations.ts'
+import { withSelection } from './selections.ts'
 import { settleDue } from './settle.ts'
+import type { Items } from './tally.ts'
 
-export interface Revoked {
+export interface Revoked extends Items {
   /** Absent where nothing was left to revoke and no earlier revocation accounts for it. */
   readonly revocation?: Revocation
-  readonly items: readonly ItemResult[]
+  /** Of what was planned: how many credentials more, minted since, were revoked too. */
+  readonly mintedMeanwhile?: number
+}
+
+/** A request as it comes in: its exact list may have been drawn up before. */
+export interface Asked extends RevocationRequest {
+  readonly selectionId?: string | undefined
+  /** `false`: nobody waits for a count. */
+  readonly count?: boolean | undefined
+}
+
+export interface Planned {
+  readonly hash?: string | undefined
+  readonly matched?: Matched | undefined
 }
 
 /**
  * Revokes. What would be hit is counted beside the transaction, going on from the plan's count where
- * there is one, so that between the word and the commit stands one entry and not a million rows. In
- * the transaction: what is due is settled, the request decided again, the entry appended to the feed
- * and the revocation recorded. An exact list is drawn up inside, where no mint can slip past it.
+ * there is one, so that between the word and the commit stand a few entries and not a million rows. In
+ * the transaction: what is due is settled, the request decided again, what was minted since looked at,
+ * the entry appended to the feed and the revocation recorded; so no mint can slip past an exact list.
  *
- * Refusals: those of `decideTerms`, `plan-drift`, `nothing-matched`.
+ * Refusals: those of `decideTerms`, `selection-unknown`, `plan-drift`, `nothing-matched`.
  */
 export function revoke(
   deps: Deps,
   context: Context,
-  request: RevocationRequest,
-  plannedHash: string | undefined,
+  asked: Asked,
+  planned: Planned = {},
 ): Promise<Revoked> {
   const deed = { action: 'revocation.create', target: '*' }
-  return recordPrepared<Matching | undefined, Revoked>(deps, context, deed, {
-    prepare: () => countBeside(deps, request, plannedHash),
-    async work(tx, beside) {
-      await settleDue(deps, tx)
-      const { at: now } = await authorityTime(deps, tx)
-      const terms = decideTerms(request, { policy: deps.policy, now })
-      refuseKeysTo(context, terms.selector)
-      await refuseUnknownKeys(tx, terms.selector)
-      const isCounted = beside !== undefined && !isVain(terms, beside.matched)
-      const matching = isCounted ? beside : await match(deps, tx, terms, now)
-      const said = phrase(terms.selector)
-      if (isVain(terms, matching.matched) || areKeysRevoked(terms, matching)) {
-        return await vain(tx, terms, matching, said)
-      }
-      const revocation = await publish(deps, context, tx, terms, matching)
-      return {
-        result: { revocation, items: matching.items },
-        target: `revocation:${revocation.id}`,
-        detail: detailOf(revocation, said),
-      }
-    },
+  return recordPrepared<Prepared, Revoked>(deps, context, deed, {
+    prepare: () => prepare(deps, context, asked, planned),
+    work: (tx, prepared) => carryOut(deps, context, tx, prepared, planned),
+    memory: memoryById(),
   })
 }
 
-function countBeside(
+interface Prepared {
+  readonly request: RevocationRequest
+  /** Absent where nobody counts. */
+  readonly count: Count | undefined
+}
+
+function prepare(
   deps: Deps,
-  request: RevocationRequest,
-  plannedHash: string | undefined,
-): Promise<Matching | undefined> {
+  context: Context,
+  asked: Asked,
+  { hash: plannedHash }: Planned,
+): Promise<Prepared> {
   return deps.store.read(async (tx) => {
     const { at: now } = await authorityTime(deps, tx)
+    const request = await withSelection(tx, context, asked, now)
     const terms = decideTerms(request, { policy: deps.policy, now })
-    const hash = planHash(terms)
-    if (plannedHash !== undefined && plannedHash !== hash) refuseDrift()
-    if (resolvesToList(terms.selector)) return undefined
-    return match(deps, tx, terms, now, takeCount(deps.store, hash, now))
+    const isList = resolvesToList(terms.selector)
+    // To hash a million ids takes a while; without a plan nothing needs it.
+    const hash = plannedHash === undefined && isList ? undefined : planHash(terms)
+    if (plannedHash !== undefined && plannedHash !== hash) {
+      refuseDrift('what was planned is not what this request asks for now')
+    }
+    if (asked.count === false && !isList) return { request, count: undefined }
+    const earlier = hash === undefined ? undefined : takeCount(deps.store, hash, now)
+    const { count } = await match(deps, tx, terms, now, { earlier })
+    return { request, count }
   })
+}
+
+async function carryOut(
+  deps: Deps,
+  context: Context,
+  tx: Writing,
+  { request, count }: Prepared,
+  { matched: planned }: Planned,
+) {
+  await settleDue(deps, tx)
+  const { at: now } = await authorityTime(deps, tx)
+  const terms = decideTerms(request, { policy: deps.policy, now })
+  refuseKeysTo(context, terms.selector)
+  await refuseUnknownKeys(tx, terms.selector)
+  const matching: Matching =
+    count === undefined
+      ? await uncounted(tx, terms, now)
+      : await match(deps, tx, terms, now, { earlier: count, isFinal: true })
+  const said = phrase(terms.selector)
+  if (isNothing(terms, matching)) return await vain(tx, terms, matching, said)
+  const meanwhile = growthSince(planned, matching.matched)
+  const revocation = await publish(deps, context, tx, terms, matching)
+  return {
+    result: { revocation, ...itemsOf(matching), ...meanwhile },
+    target: `revocation:${revocation.id}`,
+    detail: { ...detailOf(revocation, said), ...meanwhile },
+  }
+}
+
+const itemsOf = ({ items, itemCounts }: Items): Items =>
+  itemCounts === undefined ? { items } : { items, itemCounts }
+
+/** What nobody counted may be anything, so it is recorded; of the rest, what would change nothing is not. */
+const isNothing = (terms: Terms, matching: Matching): boolean =>
+  (matching.matched.counted !== false && isVain(terms, matching.matched)) ||
+  areKeysRevoked(terms, matching)
+
+/** Refusal: `plan-drift`. What is hit beyond the plan, and still fits it, is told. */
+function growthSince(
+  planned: Matched | undefined,
+  matched: Matched,
+): { readonly mintedMeanwhile?: number } {
+  if (planned === undefined || planned.counted === false || matched.counted === false) return {}
+  const drift = driftOf(planned, matched)
+  if (drift !== undefined) refuseDrift(drift)
+  return { mintedMeanwhile: Math.max(0, matched.credentials - planned.credentials) }
 }
 
 /** To revoke a key is to change the keys, and needs the scope of both. */
@@ -94,8 +146,8 @@ function refuseKeysTo({ caller }: Context, { keys }: Selector): void {
   })
 }
 
-const refuseDrift = (): never =>
-  refuse('plan-drift', 'what was planned is not what this request asks for now', {
+const refuseDrift = (detail: string): never =>
+  refuse('plan-drift', detail, {
     next: 'plan it again, look at it, and apply the new plan',
   })
 
@@ -112,20 +164,23 @@ const areKeysRevoked = ({ selector }: Terms, { items }: Matching): boolean =>
 
 /** Nothing would change. That is success where it had been revoked or spared, else "not found". */
 async function vain(tx: Reading, { selector }: Terms, matching: Matching, said: string) {
-  const { items } = matching
-  const done = items.some(({ result }) => result === 'already-revoked' || result === 'spared')
+  const { items, itemCounts } = matching
+  const done =
+    itemCounts === undefined
+      ? items.some(({ result }) => result === 'already-revoked' || result === 'spared')
+      : 0 < itemCounts['already-revoked'] + itemCounts.spared
   if (!done) {
     refuse('nothing-matched', `no live credential matches ${said}, so nothing was recorded`, {
       next: 'credctl token list shows what is live; --block would keep more from being issued',
-      facts: { items },
+      facts: { items, ...(itemCounts === undefined ? {} : { itemCounts }) },
     })
   }
   const revocation =
     matching.before === undefined
       ? await revocationOfKeys(tx, selector.keys ?? [])
-      : await tx.findRevocation(matching.before)
+      : await revocationOf(tx, matching.before)
   return {
-    result: revocation === undefined ? { items } : { revocation, items },
+    result: revocation === undefined ? itemsOf(matching) : { revocation, ...itemsOf(matching) },
     target: revocation === undefined ? '*' : `revocation:${revocation.id}`,
     detail: { selector: said, already: true },
   }
@@ -141,58 +196,12 @@ const revocationOfKeys = async (
   return candidates.find(({ selector }) => selector.keys?.some((key) => keys.includes(key)))
 }
 
-export async function publish(
-  deps: Deps,
-  context: Context,
-  tx: Writing,
-  terms: Terms,
-  { matched, listed, exceptions }: Matching,
-): Promise<Revocation> {
-  const largestExpiry = await tx.largestExpiry()
-  const limits = { largestExpiry, maxTtlSeconds: maxTtlSeconds(deps.policy) }
-  const id = newId('rev', deps.clock.now(), deps.entropy)
-  const salt = deps.entropy.bytes(16)
-  const revocation = await append(deps, tx, ({ position, publishedAt, timeMicros }: Place) => {
-    const { revocation: decided } = decideRevocation(terms, {
-      id,
-      position,
-      publishedAt,
-      actor: context.caller.actor,
-      recordSalt: encodeBase64url(salt),
-      matched,
-      resolved: listed === undefined ? undefined : listSelector(listed),
-      resolvedExceptions: exceptions,
-    })
-    const hash = recordHash(salt, privateRecord(decided, context))
-    return {
-      op: 'revoke',
-      body: revokeBody(decided, hash),
-      untilSeconds: untilSeconds({ cut: decided.cut, timeMicros }, limits),
-      result: decided,
-    }
-  })
-  await tx.insertRevocation(revocation)
-  for (const keyId of terms.selector.keys ?? []) await revokeSigningKey(deps, tx, keyId)
-  return revocation
-}
-
-/** What only the authority knows of a revocation; its entry in the feed is bound to it. */
-const privateRecord = (
-  revocation: Revocation,
-  { requestId }: Context,
-): Record<string, unknown> => ({
-  id: revocation.id,
-  actor: revocation.actor,
-  requestId,
-  incidentId: revocation.incidentId ?? null,
-})
-
 const detailOf = (revocation: Revocation, said: string): Record<string, unknown> => ({
   selector: said,
   position: revocation.position,
   reason: revocation.reason,
   blocks: revocation.blocks,
-  credentials: revocation.matched.credentials,
+  credentials: revocation.matched.counted === false ? null : revocation.matched.credentials,
   ...(revocation.incidentId === undefined ? {} : { incidentId: revocation.incidentId }),
 })
 
@@ -210,31 +219,4 @@ export async function revokeForEvent(
   const terms = decideTerms(request, { policy: deps.policy, now })
   const matching = await match(deps, tx, terms, now)
   return isVain(terms, matching.matched) ? undefined : publish(deps, context, tx, terms, matching)
-}
-
-export interface RevocationQuery extends Omit<RevocationFilter, 'lifted'> {
-  readonly state?: RevocationState
-}
-
-export async function listRevocations(
-  { store }: Deps,
-  { state, ...filter }: RevocationQuery,
-  page: PageRequest,
-): Promise<Page<Revocation>> {
-  // Until verifiers exist a revocation is open or lifted, and in no other state.
-  if (state === 'published' || state === 'enforced') return { items: [], nextCursor: null }
-  const lifted = state === undefined ? {} : { lifted: state === 'lifted' }
-  return store.read((tx) => tx.listRevocations({ ...filter, ...lifted }, page))
-}
-
-export const showRevocation = ({ store }: Deps, id: string): Promise<Revocation> =>
-  store.read((tx) => revocationOf(tx, id))
-
-export async function revocationOf(tx: Reading, id: string): Promise<Revocation> {
-  return (
-    (await tx.findRevocation(id)) ??
-    refuse('revocation-unknown', `no revocation ${id.slice(0, 64)} is on record`, {
-      next: 'credctl revocation list',
-    })
-  )
 }

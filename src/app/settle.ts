@@ -6,6 +6,7 @@ import type { Writing } from '#store/port.ts'
 import type { Deps } from './deps.ts'
 import { append, authorityTime } from './feed.ts'
 import { retireDue } from './keys.ts'
+import { endingUntil } from './publish.ts'
 import { auditEntry, authorityContext } from './record.ts'
 import { newId } from '#kernel/identifier.ts'
 
@@ -21,13 +22,14 @@ export async function settleDue(deps: Deps, tx: Writing): Promise<void> {
 }
 
 async function settle(deps: Deps, tx: Writing, revocation: Revocation): Promise<void> {
+  const untilSeconds = await endingUntil(deps, tx, revocation)
   const settlement = await append(deps, tx, (place) => {
     const decided =
       decideSettlement(revocation, { now: place.publishedAt, position: place.position }) ??
       refuse('internal', `revocation ${revocation.id} is not due`)
     return decided.op === 'unblock'
-      ? { op: 'unblock', body: unblockBody(decided.revocation), result: decided }
-      : { op: 'lift', body: liftBody(decided.revocation), result: decided }
+      ? { op: 'unblock', body: unblockBody(decided.revocation), untilSeconds, result: decided }
+      : { op: 'lift', body: liftBody(decided.revocation), untilSeconds, result: decided }
   })
   await tx.updateRevocation(settlement.revocation)
   const requestId = newId('req', deps.clock.now(), deps.entropy)

@@ -2,22 +2,28 @@ import type { z } from 'zod'
 import type { KeyView } from '#app/keys.ts'
 import type { CredentialView } from '#app/credentials.ts'
 import type { Plan } from '#app/revocation-plan.ts'
+import type { Enforced } from '#app/proof.ts'
+import type { RevocationView } from '#app/revocations.ts'
+import type { SelectionView } from '#app/selections.ts'
+import type { Items } from '#app/tally.ts'
 import type { AuditEntry as AuditEntryWire } from '#contract/admin/audit.ts'
 import type { Client as ClientWire } from '#contract/admin/client.ts'
 import type { Credential as CredentialWire } from '#contract/admin/credential.ts'
 import type { Key as KeyWire } from '#contract/admin/key.ts'
+import { SELECTOR_VALUES_MAX } from '#contract/limits.ts'
 import type {
+  Enforcement as EnforcementWire,
   Exceptions as ExceptionsWire,
   Plan as PlanWire,
   Revocation as RevocationWire,
+  Selection as SelectionWire,
   Selector as SelectorWire,
   SelectorInput,
 } from '#contract/admin/revocation.ts'
 import type { AuditEntry } from '#domain/audit/entry.ts'
 import type { Client } from '#domain/client/client.ts'
 import type { Exceptions, Revocation, Selector } from '#domain/revocation/revocation.ts'
-import { stateOf } from '#domain/revocation/revoke.ts'
-import { formatInstant, type Instant, parseInstant } from '#kernel/instant.ts'
+import { formatInstant, type Instant, instant, parseInstant } from '#kernel/instant.ts'
 import type { Page } from '#kernel/page.ts'
 import { refuse } from '#kernel/problem.ts'
 
@@ -90,7 +96,7 @@ export const credentialToWire = ({
 })
 
 export const selectorToWire = (selector: Selector): Wire<typeof SelectorWire> => ({
-  tokens: [...(selector.tokens ?? [])],
+  ...tokensToWire(selector.tokens ?? []),
   clients: [...(selector.clients ?? [])],
   subjects: [...(selector.subjects ?? [])],
   sessions: [...(selector.sessions ?? [])],
@@ -103,6 +109,12 @@ export const selectorToWire = (selector: Selector): Wire<typeof SelectorWire> =>
   ...when('issuedBefore', time(selector.issuedBefore)),
   ...when('all', selector.all),
 })
+
+/** A list that was drawn up in parts would be too long for one answer, as it was for one request. */
+const tokensToWire = (tokens: readonly string[]): { tokens: string[]; tokenCount?: number } =>
+  SELECTOR_VALUES_MAX < tokens.length
+    ? { tokens: [], tokenCount: tokens.length }
+    : { tokens: [...tokens] }
 
 export const selectorFromWire = (wire: Wire<typeof SelectorInput>): Selector => ({
   tokens: wire.tokens,
@@ -127,18 +139,24 @@ export const exceptionsToWire = (exceptions: Exceptions): Wire<typeof Exceptions
 })
 
 export const matchedToWire = ({
+  counted,
   credentials,
   byClient,
   byScope,
   byAudience,
 }: Revocation['matched']) => ({
+  ...when('counted', counted),
   credentials,
   byClient: { ...byClient },
   byScope: { ...byScope },
   byAudience: { ...byAudience },
 })
 
-export const revocationToWire = (revocation: Revocation): Wire<typeof RevocationWire> => ({
+export const revocationToWire = ({
+  revocation,
+  state,
+  enforcedAt,
+}: RevocationView): Wire<typeof RevocationWire> => ({
   id: revocation.id,
   position: revocation.position,
   selector: selectorToWire(revocation.selector),
@@ -151,10 +169,11 @@ export const revocationToWire = (revocation: Revocation): Wire<typeof Revocation
   blocks: revocation.blocks,
   final: revocation.final,
   publishedAt: formatInstant(revocation.publishedAt),
-  ...when('enforcedAt', time(revocation.enforcedAt)),
+  ...when('enforcedAt', time(enforcedAt)),
+  ...when('enforcedBy', time(revocation.enforcedBy)),
   ...when('liftedAt', time(revocation.liftedAt)),
   ...when('expiresAt', time(revocation.expiresAt)),
-  state: stateOf(revocation),
+  state,
   matched: matchedToWire(revocation.matched),
   actor: revocation.actor,
   ...when('incidentId', revocation.incidentId),
@@ -174,12 +193,65 @@ export const planToWire = (plan: Plan): Wire<typeof PlanWire> => ({
   final: plan.final,
   ...when('expiresAt', time(plan.expiresAt)),
   ...when('incidentId', plan.incidentId),
-  matched: matchedToWire(plan.matched),
+  ...when('selectionId', plan.selectionId),
+  ...when('matched', plan.matched === undefined ? undefined : matchedToWire(plan.matched)),
   phrase: plan.phrase,
   severe: plan.severe,
   warnings: [...plan.warnings],
-  items: plan.items.map((item) => ({ ...item })),
+  ...itemsToWire(plan),
 })
+
+export const itemsToWire = ({ items, itemCounts }: Items) => ({
+  items: items.map((item) => ({ ...item })),
+  ...when('itemCounts', itemCounts === undefined ? undefined : { ...itemCounts }),
+})
+
+export const selectionToWire = (it: SelectionView): Wire<typeof SelectionWire> => ({
+  id: it.id,
+  tokens: it.tokens,
+  createdAt: formatInstant(it.createdAt),
+  expiresAt: formatInstant(it.expiresAt),
+})
+
+/** The millisecond that contains it. */
+const micros = (at: number): string => formatInstant(instant(Math.floor(at / 1000)))
+/** What is certain from then on is so from the next whole millisecond. */
+const microsUp = (at: number): string => formatInstant(instant(Math.ceil(at / 1000)))
+
+export function enforcementToWire({
+  revocation,
+  enforcement,
+}: Enforced): Wire<typeof EnforcementWire> {
+  const { state, enforcedMicros, acknowledgedMs, counts } = enforcement
+  const graceEndsAt =
+    0 < revocation.graceSeconds
+      ? instant(revocation.publishedAt + revocation.graceSeconds * 1000)
+      : undefined
+  return {
+    revocationId: revocation.id,
+    state,
+    position: revocation.position,
+    publishedAt: micros(enforcement.publishedMicros),
+    at: micros(enforcement.nowMicros),
+    certainBy: microsUp(enforcement.certainMicros),
+    ...when('enforcedAt', enforcedMicros === undefined ? undefined : microsUp(enforcedMicros)),
+    ...when('graceEndsAt', time(graceEndsAt)),
+    verifiers: { ...counts },
+    ...when('acknowledgedMs', acknowledgedMs === undefined ? undefined : { ...acknowledgedMs }),
+    stragglers: enforcement.stragglers.map(({ incarnation, leaseEndsMicros, releasedMicros }) => ({
+      verifierId: incarnation.verifierId,
+      incarnation: incarnation.id,
+      name: incarnation.name,
+      leaseEndsAt: microsUp(leaseEndsMicros),
+      lapsed: Math.min(leaseEndsMicros, releasedMicros ?? Infinity) <= enforcement.nowMicros,
+      ...when('appliedPosition', incarnation.acknowledged?.position),
+    })),
+    audiences: enforcement.audiences.map(({ untilMicros, ...audience }) => ({
+      ...audience,
+      ...when('until', untilMicros === undefined ? undefined : microsUp(untilMicros)),
+    })),
+  }
+}
 
 export const keyToWire = ({ key, liveCredentials }: KeyView): Wire<typeof KeyWire> => ({
   id: key.id,

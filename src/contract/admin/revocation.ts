@@ -23,6 +23,8 @@ export const Selector = lazy(() =>
   z
     .object({
       tokens: z.array(z.string()),
+      /** Of a list too long for one answer: how many tokens it names; `tokens` is empty then. */
+      tokenCount: z.number().int().optional(),
       clients: z.array(z.string()),
       subjects: z.array(z.string()),
       sessions: z.array(z.string()),
@@ -75,6 +77,8 @@ const Counts = lazy(() => z.record(z.string(), z.number().int()))
 export const Matched = lazy(() =>
   z
     .object({
+      /** `false`: nobody counted, and the figures say nothing. Absent: they are exact. */
+      counted: z.literal(false).optional(),
       credentials: z.number().int(),
       byClient: Counts(),
       byScope: Counts(),
@@ -116,6 +120,20 @@ export const RevocationItem = lazy(() =>
     target: z.string(),
     result: z.enum(itemResults),
     detail: z.string().optional(),
+  }),
+)
+
+/**
+ * Of more than 10,000 values that were named, `items` has only those that were not simply revoked, and
+ * this says how many had each result.
+ */
+const ItemCounts = lazy(() =>
+  z.object({
+    revoked: z.number().int(),
+    'already-revoked': z.number().int(),
+    'not-found': z.number().int(),
+    spared: z.number().int(),
+    failed: z.number().int(),
   }),
 )
 
@@ -173,6 +191,7 @@ export const Plan = lazy(() =>
       severe: z.boolean(),
       warnings: z.array(z.string()),
       items: z.array(RevocationItem()),
+      itemCounts: ItemCounts().optional(),
     })
     .meta({ id: 'Plan' }),
 )
@@ -232,6 +251,7 @@ const refusals = [
   'policy-denied',
   'clock-behind',
   'plan-drift',
+  'selection-unknown',
 ] as const
 
 export const Selection = lazy(() =>
@@ -275,10 +295,11 @@ export const revocationApi = {
       z.object({
         revocation: Revocation().optional(),
         items: z.array(RevocationItem()),
+        itemCounts: ItemCounts().optional(),
         /** How many credentials were minted between plan and revocation, and revoked too. */
         mintedMeanwhile: z.number().int().optional(),
       }),
-    refuses: [...refusals, 'selection-unknown'],
+    refuses: refusals,
   }),
   listRevocations: route({
     method: 'GET',

@@ -2,7 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import type { Policy } from '#domain/policy/policy.ts'
 import { formatInstant } from '#kernel/instant.ts'
-import type { Exceptions, Selector } from './revocation.ts'
+import type { Exceptions, Matched, Selector } from './revocation.ts'
 import type { Terms } from './revoke.ts'
 import { normaliseExceptions, normaliseSelector } from './selector.ts'
 
@@ -61,6 +61,31 @@ export const isSevere = (
   selector.all === true ||
   matchedCredentials === undefined ||
   revocation.confirmAbove < matchedCredentials
+
+/** By so much more than was planned a revocation may hit, since clients go on with their work. */
+const GROWTH_MAX = 0.1
+
+/**
+ * How what would be hit now parts from what was planned, as a sentence; `undefined` where it fits: no
+ * client, scope or audience that was not in the plan, and no more than a tenth more credentials.
+ */
+export function driftOf(planned: Matched, matched: Matched): string | undefined {
+  for (const [name, before, now] of [
+    ['client', planned.byClient, matched.byClient],
+    ['scope', planned.byScope, matched.byScope],
+    ['audience', planned.byAudience, matched.byAudience],
+  ] as const) {
+    const fresh = Object.keys(now).filter((value) => !Object.hasOwn(before, value))
+    if (0 < fresh.length) {
+      const more = fresh.length === 1 ? '' : ` and ${fresh.length - 1} more`
+      return `it would hit ${name} ${fresh.sort()[0]}${more}, not in the plan`
+    }
+  }
+  const { credentials } = planned
+  return credentials * (1 + GROWTH_MAX) < matched.credentials
+    ? `it would hit ${matched.credentials} credentials, and the plan had ${credentials}`
+    : undefined
+}
 
 /** What a responder should know before confirming, as sentences. */
 export function planWarnings(terms: Terms): string[] {

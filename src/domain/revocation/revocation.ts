@@ -51,6 +51,8 @@ export const revocationStates = ['published', 'enforced', 'open', 'lifted'] as c
 export type RevocationState = (typeof revocationStates)[number]
 
 export interface Matched {
+  /** `false`: nobody counted, and the figures say nothing. Absent: they are exact. */
+  readonly counted?: false
   readonly credentials: number
   readonly byClient: Readonly<Record<string, number>>
   readonly byScope: Readonly<Record<string, number>>

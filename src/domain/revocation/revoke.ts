@@ -1,10 +1,11 @@
 import type { Position } from '#domain/feed/position.ts'
+import type { Coverage } from '#domain/proof/proof.ts'
 import type { Policy } from '#domain/policy/policy.ts'
 import { formatDuration } from '#kernel/duration.ts'
 import { formatInstant, type Instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Exceptions, Matched, Reach, Reason, Revocation, Selector } from './revocation.ts'
-import { isDue, type RevocationState } from './revocation.ts'
+import { isDue } from './revocation.ts'
 import { type Loose, normaliseExceptions, readSelector, resolvesToList } from './selector.ts'
 
 /** What a responder asks for. `block` left out: on for `compromise` where it can be, else off. */
@@ -178,6 +179,7 @@ export interface Publication {
   readonly actor: string
   readonly recordSalt: string
   readonly matched: Matched
+  readonly coverage?: Coverage
   /** The exact list, where the selector stands for one. */
   readonly resolved?: Selector | undefined
   /** The exceptions with the sessions of spared tokens, where there are any. */
@@ -235,6 +237,52 @@ export function decideLift(revocation: Revocation, now: Instant): Change {
   return { revocation: { ...revocation, blocks: false, liftedAt: now }, changed: true }
 }
 
+/** What stands in the place of a revocation from which a part is taken. */
+export interface Replacement {
+  readonly id: string
+  /** Of its entry in the feed; its cut is that of the old one. */
+  readonly position: Position
+  readonly actor: string
+  readonly recordSalt: string
+  readonly matched: Matched
+  readonly coverage?: Coverage
+  /** What is given back: tokens, and the sessions that they belong to. */
+  readonly spared: { readonly tokens: readonly string[]; readonly sessions: readonly string[] }
+}
+
+/**
+ * Gives a part of what a revocation hits back: the revocation is lifted, and this one stands in its
+ * place from the same moment. It hits what the old one did, but for what is spared: the same selector,
+ * window and cut, so that nothing minted since is hit and nothing else comes back; and it was published
+ * when the old one was, so that its grace ends when that would have. Refusals: `revocation-final`,
+ * `revocation-lifted`.
+ */
+export function decideReplacement(before: Revocation, replacement: Replacement): Revocation {
+  refuseNoPart(before)
+  const { spared, ...own } = replacement
+  const { enforcedAt: _, enforcedBy: __, coverage: ___, ...kept } = before
+  const { exceptions } = before
+  return {
+    ...kept,
+    ...own,
+    exceptions: normaliseExceptions({
+      ...exceptions,
+      tokens: [...(exceptions.tokens ?? []), ...spared.tokens],
+      sessions: [...(exceptions.sessions ?? []), ...spared.sessions],
+    }),
+  }
+}
+
+/** What cannot be lifted, or was, has no part that can. `revocation-final`, `revocation-lifted`. */
+export function refuseNoPart(revocation: Revocation): void {
+  const { id, liftedAt } = decideLift(revocation, revocation.publishedAt).revocation
+  if (revocation.liftedAt === undefined || liftedAt === undefined) return
+  refuse('revocation-lifted', `${id} was lifted already, and all that it hit with it`, {
+    next: `credctl revocation show ${id}`,
+    facts: { revocationId: id, liftedAt: formatInstant(liftedAt) },
+  })
+}
+
 /**
  * Ends a block. The position of the entry that says so becomes the cut, so all that was minted up to
  * it stays dead. Ending it twice is no error. Refusal: `revocation-lifted`.
@@ -268,7 +316,3 @@ export function decideSettlement(
     ? { op: 'unblock', revocation: decideUnblock(revocation, position).revocation }
     : { op: 'lift', revocation: decideLift(revocation, now).revocation }
 }
-
-/** `open` until verifiers can acknowledge: that it is enforced everywhere is not known. */
-export const stateOf = ({ liftedAt }: Revocation): RevocationState =>
-  liftedAt === undefined ? 'open' : 'lifted'

@@ -32,7 +32,7 @@ describe('a selector', () => {
       planHash: plan.hash,
     })
     const count = hit.filter(Boolean).length
-    expect(plan.matched.credentials).toBe(count)
+    expect(plan.matched?.credentials).toBe(count)
     expect(revocation?.matched).toEqual(plan.matched)
     expect(items).toEqual(plan.items)
     expect((await verdicts(world, [...a, ...b])).map((verdict) => verdict === 'revoked')).toEqual(
@@ -233,7 +233,7 @@ describe('revoking', () => {
       selector: { tokens, clients: ['nobody'] },
       reason: 'testing',
     })
-    expect(beside.matched.credentials).toBe(0)
+    expect(beside.matched?.credentials).toBe(0)
     const { revocation } = await world.admin.revoke({ selector: { tokens }, reason: 'testing' })
     expect(revocation?.matched).toMatchObject({ credentials: 3, byClient: { a: 1, b: 2 } })
     for (const id of ['cred_child', 'cred_grand']) {

@@ -316,7 +316,8 @@ describe('a report', () => {
   it('of one from before coverage was kept, takes every audience for unserved', () => {
     const { coverage: _, ...bare } = plain
     const matched = { credentials: 2, byClient: {}, byScope: {}, byAudience: { z: 1, a: 1 } }
-    expect(withCoverage({ ...bare, matched }, 3600).coverage).toEqual({
+    const old: Proven & { matched: typeof matched } = { ...bare, matched }
+    expect(withCoverage(old, 3600).coverage).toEqual({
       publishedMicros: T * 1000 + 999,
       audiences: ['a', 'z'],
       uncovered: ['a', 'z'],

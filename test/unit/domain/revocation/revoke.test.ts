@@ -9,7 +9,6 @@ import {
   decideUnblock,
   isVain,
   type RevocationRequest,
-  stateOf,
   type Terms,
 } from '#domain/revocation/revoke.ts'
 import { Problem } from '#kernel/problem.ts'
@@ -209,10 +208,6 @@ describe('undoing', () => {
     expect(isDue(settled?.revocation ?? one, second(999))).toBe(
       op === undefined && isDue(one, second(999)),
     )
-  })
-
-  it('is open until lifted', () => {
-    expect([plain, block, ended, lifted].map(stateOf)).toEqual(['open', 'open', 'open', 'lifted'])
   })
 })
 
