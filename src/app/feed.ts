@@ -43,7 +43,7 @@ export async function mintingTime(deps: Deps, tx: Reading): Promise<AuthorityTim
   const state = await tx.feed()
   refuseClockBehind(state, clockMicros(deps))
   const { position, timeMicros } = reading(state, clockMicros(deps))
-  refuseSteppedClock(deps, timeMicros)
+  refuseSteppedClock(deps, state)
   return { position, at: toInstant(timeMicros) }
 }
 

@@ -1,5 +1,6 @@
 import { verifyChain } from '#domain/feed/chain.ts'
-import { nextTimeMicros, reading, refuseClockBehind } from '#domain/feed/authority-time.ts'
+import { reading, refuseClockBehind } from '#domain/feed/authority-time.ts'
+import type { ClockReading } from '#domain/feed/clock-guard.ts'
 import type { FeedEntry, FeedState } from '#domain/feed/entry.ts'
 import { HEAD_TYPE, type HeadClaims, headClaims } from '#domain/feed/head.ts'
 import { createLiveState } from '#domain/feed/live-state.ts'
@@ -121,6 +122,7 @@ interface WrittenHead {
   readonly maxTtl: number
   readonly feed: { readonly key: Key; readonly sealed: Uint8Array }
   readonly news: News
+  readonly clock: ClockReading | undefined
 }
 
 async function writeHead(
@@ -134,7 +136,7 @@ async function writeHead(
   const clockMicros = deps.clock.now() * 1000
   const before = await tx.feed()
   refuseClockBehind(before, clockMicros)
-  refuseSteppedClock(deps, nextTimeMicros(before, clockMicros))
+  const clock = refuseSteppedClock(deps, before)
   const refusals: (Problem | undefined)[] = []
   for (const { admit } of group) refusals.push(await admit(tx, reading(before, clockMicros)))
   // One of them has shown that this database is an old one; that is to be committed, and no head.
@@ -151,6 +153,7 @@ async function writeHead(
       maxTtl: await longestTtlSeconds(deps, tx, state.timeMicros),
       feed,
       news: await newsOf(tx, node.live, state),
+      clock,
     },
   }
 }
@@ -162,8 +165,8 @@ const refuseUnfinished = (): never =>
  * Only now, after the commit: what a transaction saw that was rolled back must not stay, and a digest
  * drops what has ended by its time for good.
  */
-function committed(deps: Deps, node: FeedNode, { state, news }: WrittenHead): void {
-  rememberClock(deps, state.timeMicros)
+function committed(deps: Deps, node: FeedNode, { state, news, clock }: WrittenHead): void {
+  rememberClock(deps, clock)
   // Cut short half way it would be neither the old state nor the new one; then it is made anew.
   node.live = undefined
   const live = 'rebuilt' in news ? news.rebuilt.state : continued(news)

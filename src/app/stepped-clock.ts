@@ -1,30 +1,61 @@
-import { partedMicros } from '#domain/feed/clock-guard.ts'
+import { reading } from '#domain/feed/authority-time.ts'
+import { type ClockReading, PARTED_MICROS_MAX, partedMicros } from '#domain/feed/clock-guard.ts'
+import type { FeedState } from '#domain/feed/entry.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Deps } from './deps.ts'
 import { feedNode } from './feed-node.ts'
 
 /**
  * Refuses `clock-stepped` where authority time is seen to part from this node's own clock, and from
- * then on until an operator confirms the clock at the next start. `timeMicros` is what a commit made
- * now would write; nothing is written where it is refused, so the feed never takes a wrong time on.
+ * then on until an operator confirms the clock at the next start. It comes before a commit that would
+ * take a wrong time on for good. What it has read is to be remembered once a head is out, and at a
+ * look while nobody listens.
  */
-export function refuseSteppedClock(deps: Deps, timeMicros: number): void {
+export function refuseSteppedClock(deps: Deps, state: FeedState): ClockReading | undefined {
   const node = feedNode(deps.store)
-  if (node.stopped === undefined && deps.steadyMicros !== undefined) {
-    const parted = partedMicros(node.clock, { timeMicros, steadyMicros: deps.steadyMicros() })
-    if (parted !== undefined) stopForClock(deps, describeStep(parted))
-  }
-  if (node.stopped === undefined) return
-  refuse('clock-stepped', node.stopped.detail, {
+  const now = readBoth(deps, state)
+  const parted = now === undefined ? undefined : partedMicros(node.clock, now)
+  if (node.stopped === undefined && parted !== undefined) stopForClock(deps, describeStep(parted))
+  if (node.stopped === undefined) return now
+  return refuse('clock-stepped', node.stopped.detail, {
     next: 'set the clock right (timedatectl), then restart with `credctl serve --confirm-clock`; revoking still works',
   })
 }
 
-/** Remembers the two clocks as they stood at a head or, while nobody listens, at a look at the feed. */
-export function rememberClock(deps: Deps, timeMicros: number): void {
-  const node = feedNode(deps.store)
-  if (deps.steadyMicros === undefined || node.stopped !== undefined) return
-  node.clock = { timeMicros, steadyMicros: deps.steadyMicros() }
+/** Readings that lie further apart were torn: the process stood still between them. */
+const TORN_MICROS_MAX = 50_000
+const TRIES = 3
+
+/**
+ * Both clocks at one instant; `undefined` where that cannot be had. While the clock has still to catch
+ * up with the feed after a start, authority time stands still, which says nothing of anybody's clock.
+ */
+function readBoth(
+  { store, clock, steadyMicros }: Deps,
+  state: FeedState,
+): ClockReading | undefined {
+  if (steadyMicros === undefined) return undefined
+  for (let i = 0; i < TRIES; i++) {
+    const before = steadyMicros()
+    const clockMicros = clock.now() * 1000
+    const after = steadyMicros()
+    if (TORN_MICROS_MAX < after - before) continue
+    const { timeMicros } = reading(state, clockMicros)
+    const isCatchingUp = PARTED_MICROS_MAX < timeMicros - clockMicros
+    if (isCatchingUp && feedNode(store).clock === undefined) return undefined
+    return { timeMicros, steadyMicros: after }
+  }
+  return undefined
+}
+
+export function rememberClock({ store }: Deps, now: ClockReading | undefined): void {
+  if (now !== undefined) feedNode(store).clock = now
+}
+
+/** Looks at both clocks while nobody listens: two heads that lie a day apart could tell little. */
+export async function watchClock(deps: Deps): Promise<void> {
+  if (isClockStepped(deps)) return
+  rememberClock(deps, refuseSteppedClock(deps, await deps.store.read((tx) => tx.feed())))
 }
 
 /** From now on this node signs nothing. */

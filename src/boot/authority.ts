@@ -18,6 +18,7 @@ import { type AuthorityFiles, authorityFiles, type Environment } from './paths.t
 import { keepPosition, watchingPosition } from './position-file.ts'
 import { systemClock, systemEntropy } from './system.ts'
 import { VERSION } from './version.ts'
+import { watchingFeed } from './watched-feed.ts'
 
 /** Another process holds the database at most for its own transaction; this is many of those. */
 const BUSY_MS_MAX = 10_000
@@ -26,8 +27,13 @@ export interface OpenAuthority {
   readonly deps: Deps
   readonly dispatch: Dispatch
   readonly files: AuthorityFiles
+  /** Tells of every commit of this process that appended to the feed. */
+  onFeedMoved(listener: () => void): void
   close(): Promise<void>
 }
+
+/** What only a server has beside what every command has. */
+export type ServingDeps = Partial<Pick<Deps, 'clock' | 'steadyMicros' | 'alarm'>>
 
 export type FaultLog = (fault: unknown, where: string) => void
 
@@ -36,17 +42,28 @@ export function openAuthority(
   directory: string,
   env: Environment,
   onFault: FaultLog,
+  serving: ServingDeps = {},
 ): OpenAuthority {
   const files = authorityFiles(directory)
   if (!existsSync(files.database)) refuseMissing(directory)
   const opened = openSqliteStore({ path: files.database, mode: 'open', busyTimeoutMs: BUSY_MS_MAX })
-  const store = watchingPosition(opened, files.position, systemClock)
-  const deps = depsOf(store, files, env)
+  const kept = watchingPosition(opened, files.position, systemClock)
+  const listeners: (() => void)[] = []
+  const store = watchingFeed(kept, () => {
+    for (const listener of listeners) listener()
+  })
+  const deps = { ...depsOf(store, files, env), ...serving }
   const dispatch = createDispatch(createOperations(deps), {
     onScopeRefused: (call, caller, problem) => recordScopeRefusal(deps, call, caller, problem),
     onFault: (fault, call) => onFault(fault, `${call.operation} ${call.requestId}`),
   })
-  return { deps, dispatch, files, close: () => store.close() }
+  return {
+    deps,
+    dispatch,
+    files,
+    onFeedMoved: (listener) => void listeners.push(listener),
+    close: () => store.close(),
+  }
 }
 
 export const refuseMissing = (directory: string): never =>

@@ -178,22 +178,31 @@ export function localOf(target: Target, env: Environment, warn: (line: string) =
     restore: async (file) =>
       (await import('./backup.ts')).restore(dataDir, file, env, localCaller()),
     adopt: async () => (await import('./backup.ts')).adopt(dataDir, env, localCaller()),
-    async serve({ listen, tlsCert, tlsKey, behindProxy }, onReady) {
+    async serve({ listen, tlsCert, tlsKey, behindProxy, confirmClock }, onReady) {
       const { startServer } = await import('./server.ts')
+      const { createAlarm } = await import('./feed-service.ts')
+      const { servingClock, steadyMicros } = await import('./serving-clock.ts')
       const onFault = (fault: unknown, where: string): void => {
         process.stderr.write(`fault in ${where}: ${describe(fault)}\n`)
       }
-      const authority = openAuthority(dataDir, env, onFault)
+      const clock = servingClock()
+      const alarm = createAlarm(
+        authorityFiles(dataDir).clockStepped,
+        (line) => process.stderr.write(`${line}\n`),
+        systemClock.now,
+      )
+      const authority = openAuthority(dataDir, env, onFault, { clock, steadyMicros, alarm })
       const stopped = signalled()
       const running = await startServer(
         authority,
         {
           behindProxy,
+          confirmClock,
           ...(listen === undefined ? {} : { listen }),
           ...(tlsCert === undefined ? {} : { tlsCertFile: tlsCert }),
           ...(tlsKey === undefined ? {} : { tlsKeyFile: tlsKey }),
         },
-        { local: localCaller(), onFault, warn },
+        { local: localCaller(), onFault, warn, runOnFrom: clock.runOnFrom },
       )
       await onReady(running.serving)
       await stopped

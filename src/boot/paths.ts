@@ -35,6 +35,8 @@ export interface AuthorityFiles {
   readonly keyEncryptionKey: string
   readonly socket: string
   readonly lock: string
+  /** There from when a clock was seen being set until an operator has confirmed it. */
+  readonly clockStepped: string
 }
 
 export const authorityFiles = (directory: string): AuthorityFiles => ({
@@ -44,4 +46,5 @@ export const authorityFiles = (directory: string): AuthorityFiles => ({
   keyEncryptionKey: join(directory, 'key-encryption.key'),
   socket: join(directory, 'serve.sock'),
   lock: join(directory, 'serve.lock'),
+  clockStepped: join(directory, 'clock-stepped'),
 })

@@ -1,15 +1,23 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
-import { authenticateBearer } from '#app/authenticate.ts'
+import {
+  authenticateBearer,
+  authenticateVerifier,
+  isVerifierCredential,
+  localVerifier,
+} from '#app/authenticate.ts'
 import { showAuthority } from '#app/authority.ts'
 import type { Caller } from '#app/deps.ts'
 import { jwks } from '#app/keys.ts'
 import { purgeStep } from '#app/purge.ts'
+import { isClockStepped } from '#app/stepped-clock.ts'
 import { newId } from '#kernel/identifier.ts'
-import { refuse } from '#kernel/problem.ts'
+import { type ProblemCode, refuse } from '#kernel/problem.ts'
 import { createHttp, type HttpOptions } from '#server/http.ts'
 import { metadata, openApi } from '#server/documents.ts'
+import { snapshotLines } from '#server/feed-snapshot.ts'
 import type { FaultLog, OpenAuthority } from './authority.ts'
+import { confirmClock, startFeed } from './feed-service.ts'
 import { takeLock } from './lock.ts'
 import { systemClock, systemEntropy } from './system.ts'
 
@@ -19,6 +27,8 @@ export interface ServeOptions {
   readonly tlsCertFile?: string
   readonly tlsKeyFile?: string
   readonly behindProxy: boolean
+  /** The operator says that the clock is right. */
+  readonly confirmClock: boolean
 }
 
 /** What the readiness line says. */
@@ -34,6 +44,14 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
+export interface ServeContext {
+  readonly local: Caller
+  readonly onFault: FaultLog
+  readonly warn: (line: string) => void
+  /** Has the authority's clock run on from a time, where it is behind it. */
+  readonly runOnFrom: (timeMicros: number) => void
+}
+
 /** Unix sockets have room for about this many bytes of path. */
 const SOCKET_PATH_BYTES_MAX = 103
 
@@ -44,7 +62,7 @@ const SOCKET_PATH_BYTES_MAX = 103
 export async function startServer(
   authority: OpenAuthority,
   options: ServeOptions,
-  { local, onFault, warn }: { local: Caller; onFault: FaultLog; warn: (line: string) => void },
+  { local, onFault, warn, runOnFrom }: ServeContext,
 ): Promise<RunningServer> {
   const { deps, files } = authority
   const { issuer } = await showAuthority(deps)
@@ -53,6 +71,8 @@ export async function startServer(
   refuseBareNetwork(address, { tls: tls !== undefined, behindProxy: options.behindProxy })
   const release = takeLock(files.lock)
   let stopping = false
+  await confirmClock(authority, { isConfirmed: options.confirmClock, runOnFrom })
+  const { hub, stop: stopFeed } = startFeed(authority, onFault)
   const shared: Omit<HttpOptions, 'authenticate' | 'trustProxy'> = {
     dispatch: authority.dispatch,
     newRequestId: () => newId('req', systemClock.now(), systemEntropy),
@@ -62,19 +82,30 @@ export async function startServer(
       metadata: () => metadata(issuer),
       openapi: () => openApi(issuer, deps.version),
     },
-    ready: async () => !stopping && (await canServe(authority)),
+    ready: async () => !stopping && (await readiness(authority)),
+    feed: { hub, snapshot: (caller, incarnation) => snapshotLines(deps, caller, incarnation) },
     onFault,
   }
   const network = createHttp({
     ...shared,
     ...(tls === undefined ? {} : { tls }),
     trustProxy: options.behindProxy,
-    authenticate: (request) =>
-      authenticateBearer(deps, issuer, request.headers.authorization, {
+    authenticate: (request, scope) => {
+      const origin = {
         transport: 'http',
         ip: request.ip,
         ...userAgentOf(request.headers['user-agent']),
-      }),
+      } as const
+      const { authorization, host } = request.headers
+      if (isVerifierCredential(authorization)) {
+        return authenticateVerifier(deps, String(authorization), origin)
+      }
+      const isLocal = !options.behindProxy && isFromLoopback(request.socket.remoteAddress, host)
+      if (scope === 'feed:follow' && authorization === undefined && isLocal) {
+        return Promise.resolve(localVerifier(origin))
+      }
+      return authenticateBearer(deps, issuer, authorization, origin)
+    },
   })
   const socket = createHttp({
     ...shared,
@@ -94,6 +125,8 @@ export async function startServer(
         if (stopping) return
         stopping = true
         endPurge()
+        // Before the server, which would wait for streams that never end.
+        await stopFeed()
         await Promise.all([network.close(), socket.close()])
         if (socketPath !== undefined) rmSync(socketPath, { force: true })
         await authority.close()
@@ -101,6 +134,7 @@ export async function startServer(
       },
     }
   } catch (failure) {
+    await stopFeed()
     await Promise.all([network.close(), socket.close()])
     release()
     throw failure
@@ -134,13 +168,24 @@ function keepPurging({ deps }: OpenAuthority, onFault: FaultLog): () => void {
   }
 }
 
-async function canServe({ deps }: OpenAuthority): Promise<boolean> {
+async function readiness({ deps }: OpenAuthority): Promise<boolean | ProblemCode> {
   try {
-    await deps.store.read((tx) => tx.feed())
-    return true
+    const isRestored = await deps.store.read(async (tx) => (await tx.divergence()) !== undefined)
+    if (isRestored) return 'authority-restored'
+    return isClockStepped(deps) ? 'clock-stepped' : true
   } catch {
     return false
   }
+}
+
+/**
+ * Whether the other end is on this machine, by its address and not by what it says of itself. A page
+ * in a browser here may be anybody's, and reaches us under a name of its own (DNS rebinding).
+ */
+function isFromLoopback(remoteAddress: string | undefined, host: string | undefined): boolean {
+  const address = remoteAddress?.replace(/^::ffff:/, '') ?? ''
+  const name = host?.replace(/:\d+$/, '').replace(/^\[|\]$/g, '') ?? ''
+  return LOOPBACK.test(address) && LOOPBACK.test(name)
 }
 
 const userAgentOf = (value: string | undefined): { userAgent?: string } =>

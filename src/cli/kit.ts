@@ -219,6 +219,8 @@ export interface ServeOptions {
   readonly tlsCert?: string | undefined
   readonly tlsKey?: string | undefined
   readonly behindProxy: boolean
+  /** The operator has looked at the clock, and says that it is right. */
+  readonly confirmClock: boolean
 }
 
 export interface Serving {

@@ -1,9 +1,20 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { z } from 'zod'
 import { adminApi } from '#contract/admin-api.ts'
+import { StreamQuery } from '#contract/feed.ts'
+import type { AnyRoute } from '#contract/route.ts'
 import type { WireCall } from '#contract/transport.ts'
 import type { Caller } from '#app/deps.ts'
-import { Problem, problemDocument, rowOf, toProblem } from '#kernel/problem.ts'
+import {
+  Problem,
+  type ProblemCode,
+  problemDocument,
+  refuse,
+  rowOf,
+  toProblem,
+} from '#kernel/problem.ts'
 import type { Dispatch } from './dispatch.ts'
+import type { FeedHub, FeedSink } from './feed-stream.ts'
 
 /** The largest body of the admin API, bytes: a selector of 10,000 names fits. */
 export const BODY_BYTES_MAX = 2 * 1024 * 1024
@@ -20,12 +31,20 @@ const JWKS_SECONDS_MAX = 300
 
 export interface HttpOptions {
   readonly dispatch: Dispatch
-  /** Says who calls, or refuses: `authentication-needed`, `token-refused`. */
-  readonly authenticate: (request: FastifyRequest) => Promise<Caller>
+  /**
+   * Says who calls, or refuses: `authentication-needed`, `token-refused`. `scope` is what the route
+   * asks for; verifiers have a credential of their own kind.
+   */
+  readonly authenticate: (request: FastifyRequest, scope: AnyRoute['scope']) => Promise<Caller>
+  /** The streams of the feed; without it none are served here. */
+  readonly feed?: FeedStreams
   readonly newRequestId: () => string
   readonly publicDocuments: PublicDocuments
-  /** Whether the authority can serve: its database answers, and it is not stopping. */
-  readonly ready: () => Promise<boolean>
+  /**
+   * Whether the authority can serve: its database answers, and it is not stopping. A code says what
+   * an operator has to see to.
+   */
+  readonly ready: () => Promise<boolean | ProblemCode>
   readonly onFault: (fault: unknown, requestId: string) => void
   readonly trustProxy: boolean
   /** PEM, for TLS without a proxy in front. */
@@ -73,6 +92,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   mountHealth(app, options)
   mountDocuments(app, options.publicDocuments)
   mountContract(app, options)
+  if (options.feed !== undefined) mountFeed(app, options, options.feed)
   return app
 }
 
@@ -117,7 +137,7 @@ function mountContract(app: FastifyInstance, options: HttpOptions): void {
       method: route.method,
       url: route.path,
       handler: async (request, reply) => {
-        const caller = await options.authenticate(request)
+        const caller = await options.authenticate(request, route.scope)
         const answer = await options.dispatch(wireCall(operation, request), caller)
         if (answer.ok) return reply.send(answer.value)
         challenge(reply, answer.problem)
@@ -128,6 +148,95 @@ function mountContract(app: FastifyInstance, options: HttpOptions): void {
       },
     })
   }
+}
+
+/** What the feed's two streams are made of. */
+export interface FeedStreams {
+  readonly hub: FeedHub
+  readonly snapshot: (caller: Caller, incarnation: string) => Promise<AsyncIterable<Uint8Array>>
+}
+
+/** The answers that go on and on, so that they are no part of the contract's calls. */
+function mountFeed(
+  app: FastifyInstance,
+  options: HttpOptions,
+  { hub, snapshot }: FeedStreams,
+): void {
+  // HEAD of an endless answer would be one that never ends either.
+  const route = { method: 'GET', exposeHeadRoute: false } as const
+  app.route({
+    ...route,
+    url: STREAM_PATH,
+    handler: async (request, reply) => {
+      const caller = await options.authenticate(request, 'feed:follow')
+      const { incarnation, after } = streamQuery(request)
+      const listener = await hub.admit(caller, { incarnation, after })
+      const { sink, closed } = hijacked(reply, 'text/event-stream')
+      void closed.then(() => hub.leave(listener))
+      hub.join(listener, sink)
+    },
+  })
+  app.route({
+    ...route,
+    url: SNAPSHOT_PATH,
+    handler: async (request, reply) => {
+      const caller = await options.authenticate(request, 'feed:follow')
+      const lines = await snapshot(caller, streamQuery(request).incarnation)
+      return reply.type('application/jsonl').send(ReadableStream.from(lines))
+    },
+  })
+}
+
+const STREAM_PATH = '/v1/feed'
+const SNAPSHOT_PATH = '/v1/feed/snapshot'
+
+/** Where a stream goes on from: what the protocol of events says, else what was asked for. */
+function streamQuery({ query, headers }: FastifyRequest): z.output<ReturnType<typeof StreamQuery>> {
+  const last = headers['last-event-id']
+  const given = last === undefined || last === '' ? {} : { after: last }
+  const parsed = StreamQuery().safeParse({ ...(query as object), ...given })
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  return refuse('request-invalid', `query.${issue?.path.join('.')}: ${issue?.message}`, {
+    next: 'give ?incarnation=, and Last-Event-ID or &after= as the position of the last entry',
+  })
+}
+
+/**
+ * Takes the socket out of Fastify's and Node's hands once the answer has begun: no chunks around what
+ * is written, so that one buffer serves all. The end of such an answer is the end of its connection.
+ */
+function hijacked(
+  reply: FastifyReply,
+  type: string,
+): { readonly sink: FeedSink; readonly closed: Promise<void> } {
+  const { raw } = reply.hijack()
+  const { socket } = raw
+  const closed = new Promise<void>((resolve) => {
+    if (socket === null || socket.destroyed) resolve()
+    else socket.once('close', () => resolve())
+  })
+  raw.useChunkedEncodingByDefault = false
+  raw.writeHead(200, {
+    ...headersOf(reply.request.id),
+    'content-type': type,
+    'x-accel-buffering': 'no',
+  })
+  raw.flushHeaders()
+  socket?.setNoDelay(true)
+  const sink: FeedSink = {
+    write: (bytes) => void socket?.write(bytes),
+    backlogBytes: () => socket?.writableLength ?? 0,
+    drained: async () => {
+      if (socket === null || socket.destroyed) return false
+      if (!socket.writableNeedDrain) return true
+      await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), closed])
+      return !socket.destroyed
+    },
+    end: () => void raw.end(),
+    destroy: () => void socket?.destroy(),
+  }
+  return { sink, closed }
 }
 
 const wireCall = (operation: string, request: FastifyRequest): WireCall => ({
@@ -145,8 +254,10 @@ const idempotencyOf = (given: string | string[] | undefined): { idempotencyKey?:
 function mountHealth(app: FastifyInstance, { ready }: HttpOptions): void {
   app.get('/livez', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_, reply) => {
-    const isReady = await ready()
-    return reply.status(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'unavailable' })
+    const state = await ready()
+    if (state === true) return reply.send({ status: 'ok' })
+    const reason = state === false ? {} : { reason: state }
+    return reply.status(503).send({ status: 'unavailable', ...reason })
   })
 }
 
@@ -187,7 +298,9 @@ function answerUnknown(request: FastifyRequest, reply: FastifyReply): FastifyRep
   return sendProblem(reply, rowOf(problem.code).status, problemDocument(problem, url))
 }
 
-const PUBLIC_PATHS = [
+const GET_PATHS = [
+  STREAM_PATH,
+  SNAPSHOT_PATH,
   '/livez',
   '/readyz',
   '/.well-known/jwks.json',
@@ -201,7 +314,7 @@ function methodsAt(path: string): string[] {
     const pattern = route.path.replaceAll('.', String.raw`\.`).replaceAll(/:\w+/g, '[^/]+')
     if (new RegExp(`^${pattern}$`).test(path)) methods.add(route.method)
   }
-  if (PUBLIC_PATHS.includes(path)) methods.add('GET')
+  if (GET_PATHS.includes(path)) methods.add('GET')
   if (methods.has('GET')) methods.add('HEAD')
   return [...methods].sort()
 }

@@ -13,15 +13,16 @@ import { listCredentials, showCredential } from '#app/credentials.ts'
 import type { Caller, Deps } from '#app/deps.ts'
 import { issueTokens } from '#app/issue.ts'
 import { listKeys, rotateKey, showKey } from '#app/keys.ts'
-import { syncFeed } from '#app/sync.ts'
 import { verifyToken } from '#app/verify-token.ts'
 import type { AdminApi } from '#contract/admin-api.ts'
 import type { Input } from '#contract/route.ts'
 import { formatInstant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Operating } from './dispatch.ts'
+import { feedOperations } from './feed-operations.ts'
 import { present } from './present.ts'
 import { revocationOperations } from './revocation-operations.ts'
+import { verifierOperations } from './verifier-operations.ts'
 import {
   auditToWire,
   clientToWire,
@@ -39,6 +40,7 @@ export const createOperations = (deps: Deps): Operating => ({
   ...revocationOperations(deps),
   ...keyOperations(deps),
   ...auditOperations(deps),
+  ...verifierOperations(deps),
   ...feedOperations(deps),
 })
 
@@ -180,12 +182,5 @@ const auditOperations = (deps: Deps): Some<'listAudit'> => ({
     const bounds = { after: optionalInstant(after), before: optionalInstant(before) }
     const page = await listAudit(deps, present({ ...filter, ...bounds }), { limit, cursor })
     return pageToWire(page, auditToWire)
-  },
-})
-
-const feedOperations = (deps: Deps): Some<'syncFeed'> => ({
-  async syncFeed(input) {
-    const { head, feedKeys } = await syncFeed(deps, input)
-    return { head, feedKeys: feedKeys.map((jwk) => ({ ...jwk })) }
   },
 })

@@ -20,6 +20,7 @@ export const serve = defineCommand({
   description: [
     'Prints one line when it is ready, then serves until SIGTERM or Ctrl-C: it takes no more requests, answers those under way and ends with status 0. /livez and /readyz tell how it is.',
     'It listens on the issuer’s port unless told otherwise; port 0 takes a free one. Any address but loopback needs TLS, or --behind-proxy where a proxy in front of it ends TLS.',
+    'It watches its clock: where somebody sets it while verifiers listen, nothing is signed any more, /readyz says clock-stepped, and the next start must confirm the clock. So it is too where the database is more than 2 s ahead of the clock (clock-behind): confirmed, its time runs on from there.',
     'Commands of the same user on this machine find it by its socket in the data folder and go through it as the local administrator.',
   ],
   args: {},
@@ -28,6 +29,7 @@ export const serve = defineCommand({
     tlsCert: file('Certificate chain, PEM'),
     tlsKey: file('Private key of the certificate, PEM'),
     behindProxy: toggle('A proxy in front ends TLS; its X-Forwarded-For is believed'),
+    confirmClock: toggle('The clock is right now, after it was seen being set'),
   },
   examples: [
     { run: 'credctl serve', about: 'On the issuer’s port of this machine' },
@@ -44,9 +46,9 @@ export const serve = defineCommand({
   },
   seeAlso: ['init'],
 
-  async run(kit, { listen, tlsCert, tlsKey, behindProxy }) {
+  async run(kit, { listen, tlsCert, tlsKey, behindProxy, confirmClock }) {
     const local = await kit.local()
-    await local.serve({ listen, tlsCert, tlsKey, behindProxy }, (ready) =>
+    await local.serve({ listen, tlsCert, tlsKey, behindProxy, confirmClock }, (ready) =>
       kit.show(
         record(servingShape, ready, {
           text: `credctl serves ${ready.issuer} at ${ready.url} (pid ${ready.pid})`,
