@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
-import { defineConfig, type Plugin } from 'rolldown'
+import { defineConfig, type Plugin, type RolldownOptions } from 'rolldown'
+import { clientDeclarations } from './src/boot/client/declarations.ts'
 
 /**
  * What the bundle leaves to node_modules: Fastify. Only a server loads it, and it finds parts of itself
@@ -32,35 +33,79 @@ function isCore(id: string): boolean {
   return CORE.some((pattern) => pattern.test(id)) && !NOT_CORE.test(id)
 }
 
-/**
- * Builds `dist/`: one entry, and behind it a chunk for whatever is imported lazily. All else is bundled,
- * because opening some hundred files of node_modules costs more than running what is in them.
- */
-export default defineConfig({
-  input: { cli: 'src/boot/cli.ts' },
+/** Of every bundle, so that one file tells of all. */
+const bundled = new Set<string>()
+
+const shared = {
   platform: 'node',
   external: [...external],
   // A package that cannot be found must stop the build, not become an import of the bundle.
   onLog(level, log, defaultHandler) {
     defaultHandler(log.code === 'UNRESOLVED_IMPORT' ? 'error' : level, log)
   },
-  output: {
-    dir: 'dist',
-    format: 'esm',
-    entryFileNames: '[name].js',
-    chunkFileNames: 'chunks/[name].js',
-    cleanDir: true,
-    // What every command needs, in one file: opening a dozen small ones costs more than reading it.
-    codeSplitting: {
-      groups: [{ name: 'core', test: isCore }],
-      includeDependenciesRecursively: false,
+} satisfies RolldownOptions
+
+const output = {
+  dir: 'dist',
+  format: 'esm',
+  entryFileNames: '[name].js',
+  // Names and lines stay, because stack traces are read by people.
+  keepNames: true,
+  minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
+} satisfies RolldownOptions['output']
+
+/**
+ * Builds `dist/`. The program: one entry, and behind it a chunk for whatever is imported lazily. All
+ * else is bundled, because opening some hundred files of node_modules costs more than running what is
+ * in them. Then the two libraries, apart from it: a resource server loads no command.
+ */
+export default defineConfig([
+  {
+    ...shared,
+    input: { cli: 'src/boot/cli.ts' },
+    output: {
+      ...output,
+      chunkFileNames: 'chunks/[name].js',
+      cleanDir: true,
+      // What every command needs, in one file: opening a dozen small ones costs more than reading it.
+      codeSplitting: {
+        groups: [{ name: 'core', test: isCore }],
+        includeDependenciesRecursively: false,
+      },
     },
-    // Names and lines stay, because stack traces are read by people.
-    keepNames: true,
-    minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
+    plugins: [leanBuiltins(), thirdPartyLicenses()],
   },
-  plugins: [leanBuiltins(), thirdPartyLicenses()],
-})
+  {
+    ...shared,
+    input: { verifier: 'src/boot/verifier.ts' },
+    output: { ...output, codeSplitting: false },
+    plugins: [
+      leanBuiltins(),
+      thirdPartyLicenses(),
+      declarations('verifier.d.ts', () => readFileSync('src/boot/verifier/types.ts', 'utf8')),
+    ],
+  },
+  {
+    ...shared,
+    input: { client: 'src/boot/client.ts' },
+    output: { ...output, chunkFileNames: 'chunks/client-[name].js' },
+    plugins: [
+      leanBuiltins(),
+      thirdPartyLicenses(),
+      declarations('client.d.ts', clientDeclarations),
+    ],
+  },
+])
+
+/** Types beside a library. None of them imports anything, so that nothing else need be installed. */
+function declarations(fileName: string, text: () => string): Plugin {
+  return {
+    name: 'declarations',
+    generateBundle() {
+      this.emitFile({ type: 'asset', fileName, source: text() })
+    },
+  }
+}
 
 /**
  * Takes Node's own modules by `process.getBuiltinModule` and not by `import`. To import one makes Node
@@ -104,15 +149,14 @@ function thirdPartyLicenses(): Plugin {
   return {
     name: 'third-party-licenses',
     generateBundle(_options, bundle) {
-      const folders = new Set<string>()
       for (const output of Object.values(bundle)) {
         if (output.type !== 'chunk') continue
         for (const [id, module] of Object.entries(output.modules)) {
-          if (0 < module.renderedLength) folders.add(packageFolder(id))
+          if (0 < module.renderedLength) bundled.add(packageFolder(id))
         }
       }
-      folders.delete('')
-      const notices = [...folders].map(notice).toSorted()
+      bundled.delete('')
+      const notices = [...bundled].map(notice).toSorted()
       this.emitFile({
         type: 'asset',
         fileName: 'THIRD_PARTY_LICENSES.txt',

@@ -5,6 +5,7 @@ import {
   request as httpRequest,
 } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 export interface Call {
@@ -137,10 +138,12 @@ function begin(call: Call, { agents, always }: Sending): ClientRequest {
 
 /** Where one connection has gone silent, those that lie idle may have as well. */
 function dropIdle(agents: Agents): void {
-  for (const { freeSockets } of Object.values(agents)) {
-    for (const sockets of Object.values(freeSockets)) {
-      for (const socket of sockets ?? []) socket.destroy()
-    }
+  const idle: readonly HttpAgent['freeSockets'][] = [
+    agents['http:'].freeSockets,
+    agents['https:'].freeSockets,
+  ]
+  for (const sockets of idle.flatMap(Object.values<Socket[] | undefined>)) {
+    for (const socket of sockets ?? []) socket.destroy()
   }
 }
 

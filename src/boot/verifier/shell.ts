@@ -14,6 +14,7 @@ import { createKeeper, type Keeper, readKept } from './kept-file.ts'
 import { type Settled, settle, settleWanted } from './options.ts'
 import { nodeSignatures } from './signature.ts'
 import type {
+  AbortSignalLike,
   Alarm,
   Decision,
   Refused,
@@ -46,7 +47,7 @@ export async function startVerifier(
 ): Promise<Verifier> {
   const settled = settle(options)
   const { signal } = options
-  if (signal?.aborted === true) throw signal.reason
+  throwIfAborted(signal)
   const alarm = alarming(options.onAlarm ?? warn)
   const parts = assemble(settled, surroundings, alarm)
   parts.engine.start(await keptState(settled, alarm))
@@ -59,8 +60,12 @@ export async function startVerifier(
     START_MS_MAX,
     () => parts.engine.isClosed || parts.staleness() === undefined,
   )
-  if (signal?.aborted === true) throw signal.reason
+  throwIfAborted(signal)
   return verifier
+}
+
+function throwIfAborted(signal: AbortSignalLike | undefined): void {
+  if (signal?.aborted === true) throw signal.reason
 }
 
 /** Lets a listener throw without harm to what called it: as an exception that nobody caught. */
@@ -171,8 +176,8 @@ function facade(parts: Parts): { readonly verifier: Verifier; readonly closed: P
   const verifier: Verifier = {
     verify,
     onRevoked: (accepted, listener, { keepWhileStale = false } = {}) => {
-      const token = typeof accepted === 'string' ? accepted : tokenOf(accepted)
-      if (token === undefined) refuseUnknownDecision()
+      const token =
+        typeof accepted === 'string' ? accepted : (tokenOf(accepted) ?? refuseUnknownDecision())
       const told = (decision: object): void => listener(decision as Refused)
       return watchOf(watches.add(token, told, { keepWhileStale }))
     },
