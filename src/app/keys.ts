@@ -1,4 +1,5 @@
 import { keyBody } from '#domain/feed/body.ts'
+import { ENDORSEMENT_TYPE, endorsementClaims } from '#domain/feed/endorsement.ts'
 import type { Key, KeyPurpose } from '#domain/keys/key.ts'
 import {
   decideKeyRevocation,
@@ -16,6 +17,7 @@ import type { PublicJwk } from '#signer/port.ts'
 import type { KeyFilter, Reading, Writing } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
 import { append, authorityTime } from './feed.ts'
+import { signJws } from './jws.ts'
 import { record } from './record.ts'
 
 /** A key, and how many unexpired credentials on record need it. */
@@ -49,7 +51,8 @@ const keyOf = async (tx: Reading, id: string): Promise<Key> =>
 
 /**
  * Signs with a new key from now on. The old one stays published as long as a token may need it,
- * which is worked out from what is on record and not typed in by anybody.
+ * which is worked out from what is on record and not typed in by anybody. A new key for the feed's
+ * heads comes with the word of the old one, by which verifiers follow from key to key.
  */
 export function rotateKey(
   deps: Deps,
@@ -58,9 +61,9 @@ export function rotateKey(
 ): Promise<{ key: KeyView; previous?: KeyView }> {
   const deed = { action: 'key.rotate', target: '*' }
   return record(deps, context, deed, async (tx) => {
-    if (purpose !== 'token') {
+    if (purpose !== 'token' && purpose !== 'feed') {
       refuse('request-invalid', `keys of purpose ${purpose} cannot be rotated yet`, {
-        next: 'credctl key rotate --purpose token',
+        next: 'credctl key rotate --purpose token, or --purpose feed',
       })
     }
     const { at: now } = await authorityTime(deps, tx)
@@ -77,7 +80,8 @@ export function rotateKey(
     })
     // The old key retires first, so that at no entry of the feed two keys are active.
     if (rotation.previous !== undefined) await change(deps, tx, rotation.previous)
-    await introduce(deps, tx, rotation.key, next.sealed)
+    const endorsement = await endorsementOf(deps, tx, active, next.key)
+    await introduce(deps, tx, rotation.key, next.sealed, endorsement)
     const { key, previous } = rotation
     const views = await viewsOf(deps, tx, previous === undefined ? [key] : [key, previous])
     const [keyView, previousView] = views
@@ -115,9 +119,31 @@ export async function introduce(
   tx: Writing,
   key: Key,
   sealed: Uint8Array,
+  endorsement?: string,
 ): Promise<void> {
-  await append(deps, tx, () => ({ op: 'key', body: keyBody(key), result: undefined }))
+  const body = { ...keyBody(key), ...(endorsement === undefined ? {} : { endorsement }) }
+  await append(deps, tx, () => ({ op: 'key', body, result: undefined }))
   await tx.insertKey(key, sealed)
+}
+
+/**
+ * The word of the key that signs heads now for the one that will. It is asked of no key that is being
+ * revoked: whoever stole it could give the same word to a key of his own.
+ */
+async function endorsementOf(
+  deps: Deps,
+  tx: Reading,
+  active: Key | undefined,
+  next: Key,
+): Promise<string | undefined> {
+  if (active?.purpose !== 'feed') return undefined
+  const sealed = await tx.sealedKey(active.id)
+  const authority = await tx.authority()
+  if (sealed === undefined || authority === undefined) {
+    return refuse('internal', `key ${active.id} cannot vouch for its successor`)
+  }
+  const claims = endorsementClaims(authority.issuer, next)
+  return signJws(deps, { key: active, sealed }, ENDORSEMENT_TYPE, claims)
 }
 
 async function change(deps: Deps, tx: Writing, key: Key): Promise<void> {

@@ -1,19 +1,21 @@
 import type { Client } from '#domain/client/client.ts'
 import type { Credential } from '#domain/credential/credential.ts'
-import { claimsOf, signingInput, TOKEN_TYPE } from '#domain/credential/token.ts'
+import { claimsOf, TOKEN_TYPE } from '#domain/credential/token.ts'
 import { decideIssue, type Grant, type Held, type IssueRequest } from '#domain/issuance/issue.ts'
 import type { Key, KeyPurpose } from '#domain/keys/key.ts'
 import { patternsOf } from '#domain/revocation/pattern.ts'
 import { rulesOf } from '#domain/revocation/rule.ts'
 import { blocksIssuing } from '#domain/revocation/verdict.ts'
-import { encodeBase64url } from '#kernel/base64url.ts'
 import { newId } from '#kernel/identifier.ts'
 import { formatInstant, fromSeconds, toSeconds } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Reading, Writing } from '#store/port.ts'
 import type { Deps } from './deps.ts'
 import { type AuthorityTime, mintingTime } from './feed.ts'
+import { signJws } from './jws.ts'
 import { settleDue } from './settle.ts'
+
+export { signJws } from './jws.ts'
 
 /** What every mint of one transaction stands on. */
 export interface Ground {
@@ -161,19 +163,6 @@ export const signToken = (
   ground: Pick<Ground, 'issuer' | 'key' | 'sealed'>,
   credential: Credential,
 ): string => signJws(deps, ground, TOKEN_TYPE, claimsOf(credential, ground.issuer))
-
-const utf8 = new TextEncoder()
-
-/** A compact JWS (RFC 7515 §7.1) of one of our types. */
-export function signJws(
-  { signer }: Deps,
-  { key, sealed }: { readonly key: Key; readonly sealed: Uint8Array },
-  typ: string,
-  claims: object,
-): string {
-  const input = signingInput({ typ, alg: key.algorithm, kid: key.id }, claims)
-  return `${input}.${encodeBase64url(signer.sign(key.id, sealed, utf8.encode(input)))}`
-}
 
 /** What the audit log says of a mint. */
 export function mintDetail({ credentials, grant, ground }: Minted): Record<string, unknown> {

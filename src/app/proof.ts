@@ -21,7 +21,8 @@ import { refuse } from '#kernel/problem.ts'
 import type { Reading, Store, Writing } from '#store/port.ts'
 import type { Deps } from './deps.ts'
 import { mintingTime } from './feed.ts'
-import { activeKey, signJws } from './issue.ts'
+import { activeKey } from './issue.ts'
+import { signJws } from './jws.ts'
 import { authorityMicros, provenOf, revocationOf } from './revocations.ts'
 
 /** Where the enforcement of one revocation stands. */
