@@ -1,6 +1,7 @@
 import type { Origin } from '#domain/audit/entry.ts'
 import type { Held } from '#domain/issuance/issue.ts'
-import type { ForeignIssuers } from '#federation/port.ts'
+import type { Conditions } from '#domain/trust/conditions.ts'
+import type { ForeignIssuers, IdentityTokens } from '#federation/port.ts'
 import type { Policy } from '#domain/policy/policy.ts'
 import type { Clock, Entropy } from '#kernel/clock.ts'
 import type { ProblemCode } from '#kernel/problem.ts'
@@ -15,6 +16,10 @@ export interface Deps {
   readonly entropy: Entropy
   readonly policy: Policy
   readonly foreignIssuers: ForeignIssuers
+  /** Identity tokens that trusts let in. */
+  readonly identityTokens: IdentityTokens
+  /** The conditions of trusts; loaded with the first that is written or held against a token. */
+  readonly conditions: () => Promise<Conditions>
   readonly version: string
   /**
    * A clock that nobody can set and that runs on through suspend, microseconds since any instant.

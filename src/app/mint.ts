@@ -46,6 +46,8 @@ export interface MintOrder extends IssueRequest {
   readonly held: Held
   /** Who it is for, as the record says: `local:root`, `client:ops`. */
   readonly createdBy: string
+  /** The trust under which an identity token is exchanged for it. */
+  readonly trustId?: string | undefined
 }
 
 export interface Minted {
@@ -68,7 +70,7 @@ export async function mint(
 ): Promise<Minted> {
   const { issuer } = ground
   const grant = decideIssue(client, order, { policy: deps.policy, issuer, held: order.held })
-  await refuseBlocked(tx, client, grant)
+  await refuseBlocked(tx, client, grant, order.trustId)
   const credentials = Array.from({ length: order.count }, () =>
     newCredential(deps, ground, client, grant, order),
   )
@@ -83,8 +85,14 @@ const refuseLocked = (deps: Deps, { key, sealed }: Ground): void => {
 }
 
 /** While a block lasts, nothing that its selector matches is issued (re-minting is how thieves stay). */
-async function refuseBlocked(tx: Reading, client: Client, grant: Grant): Promise<void> {
+async function refuseBlocked(
+  tx: Reading,
+  client: Client,
+  grant: Grant,
+  trustId: string | undefined,
+): Promise<void> {
   const request = {
+    ...(trustId === undefined ? {} : { trustId }),
     clientId: client.id,
     subject: grant.subject,
     scopes: grant.scopes,
@@ -98,7 +106,7 @@ async function refuseBlocked(tx: Reading, client: Client, grant: Grant): Promise
     scopes: grant.scopes.flatMap(patternsOf),
     audiences: grant.audience,
     keys: [],
-    trusts: [],
+    trusts: trustId === undefined ? [] : [trustId],
   })
   const block = blocksIssuing(request, rulesOf(candidates))
   if (block === undefined) return
@@ -152,6 +160,7 @@ function newCredential(
     rootSeq: time.position,
     rootIssuedAt: fromSeconds(issuedAtSeconds),
     createdBy: order.createdBy,
+    ...(order.trustId === undefined ? {} : { trustId: order.trustId }),
     ...(order.justification === undefined ? {} : { justification: order.justification }),
     tags: order.tags,
   }

@@ -3,6 +3,7 @@ import type { Revocation } from '#domain/revocation/revocation.ts'
 import { refuseBreakGlass, refuseEscalation } from '#domain/issuance/issue.ts'
 import { formFacts } from '#domain/trust/forms.ts'
 import { lintTrust } from '#domain/trust/lint.ts'
+import type { Conditions } from '#domain/trust/conditions.ts'
 import type { Trust, TrustForm, TrustMode } from '#domain/trust/trust.ts'
 import type { Page, PageRequest } from '#kernel/page.ts'
 import { refuse } from '#kernel/problem.ts'
@@ -41,12 +42,13 @@ export const trustOf = async (tx: Reading, id: string): Promise<Trust> =>
   })
 
 /** Records a trust, unless it can never match or lets in whoever takes over a name: `trust-unsound`. */
-export function createTrust(
+export async function createTrust(
   deps: Deps,
   context: Context,
   request: TrustRequest,
 ): Promise<WrittenTrust> {
   const deed = { action: 'trust.create', target: `trust:${request.id}` }
+  const conditions = await deps.conditions()
   return record(deps, context, deed, async (tx) => {
     if ((await tx.findTrust(request.id)) !== undefined) {
       refuse('trust-exists', `a trust ${request.id} is on record already`, {
@@ -58,7 +60,7 @@ export function createTrust(
     const issuer = (await tx.authority())?.issuer ?? ''
     const now = deps.clock.now()
     const trust: Trust = { ...madeOf(request, issuer), createdAt: now, updatedAt: now }
-    const warnings = checked(deps, context, trust, client)
+    const warnings = checked(deps, context, trust, { client, conditions })
     await tx.insertTrust(trust)
     return { result: { trust, warnings }, detail: recorded(trust) }
   })
@@ -90,10 +92,15 @@ function madeOf(request: TrustRequest, ours: string): Omit<Trust, 'createdAt' | 
 }
 
 /** Whoever writes a trust hands out what it gives, so he must hold it himself. */
-function checked(deps: Deps, { caller }: Context, trust: Trust, client: Client): readonly string[] {
+function checked(
+  deps: Deps,
+  { caller }: Context,
+  trust: Trust,
+  { client, conditions }: { readonly client: Client; readonly conditions: Conditions },
+): readonly string[] {
   refuseBreakGlass(client.id, deps.policy, caller.scopes)
   refuseEscalation(trust.scopes, caller.scopes)
-  const { refused, warned } = lintTrust(trust, client, deps.conditions)
+  const { refused, warned } = lintTrust(trust, client, conditions)
   const [first] = refused
   if (first === undefined) return warned
   return refuse('trust-unsound', `trust ${trust.id}: ${refused.join('; ')}`, {
@@ -119,12 +126,13 @@ export type TrustChange = { readonly id: string } & {
     | undefined
 }
 
-export function updateTrust(
+export async function updateTrust(
   deps: Deps,
   context: Context,
   { id, ...change }: TrustChange,
 ): Promise<WrittenTrust> {
   const deed = { action: 'trust.update', target: `trust:${id}` }
+  const conditions = await deps.conditions()
   return record(deps, context, deed, async (tx) => {
     const before = await trustOf(tx, id)
     const client = await clientOf(tx, before.clientId)
@@ -132,7 +140,7 @@ export function updateTrust(
       Object.entries(change).filter(([, value]) => value !== undefined),
     )
     const trust: Trust = { ...before, ...given, updatedAt: deps.clock.now() }
-    const warnings = checked(deps, context, trust, client)
+    const warnings = checked(deps, context, trust, { client, conditions })
     await tx.updateTrust(trust)
     return {
       result: { trust, warnings },

@@ -2,7 +2,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, rmSync, statSync
 import { dirname } from 'node:path'
 import { initAuthority } from '#app/authority.ts'
 import type { Caller, Deps } from '#app/deps.ts'
-import { lazyForeignIssuers } from './foreign-issuers.ts'
+import { lazyConditions, lazyForeignIssuers, lazyIdentityTokens } from './foreign-issuers.ts'
 import type { Transport } from '#contract/transport.ts'
 import { defaultPolicy } from '#domain/policy/policy.ts'
 import { newId } from '#kernel/identifier.ts'
@@ -82,6 +82,8 @@ export function depsOf(store: Store, files: AuthorityFiles, env: Environment): D
     entropy: systemEntropy,
     policy: defaultPolicy,
     foreignIssuers: lazyForeignIssuers(),
+    identityTokens: lazyIdentityTokens(),
+    conditions: lazyConditions,
     version: VERSION,
   }
 }

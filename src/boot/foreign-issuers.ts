@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import type { Conditions } from '#domain/trust/conditions.ts'
 import type { ForeignIssuers, IdentityTokens } from '#federation/port.ts'
 import { lookupPublic, mayBePublic } from './public-address.ts'
 
@@ -26,6 +27,14 @@ export function lazyIdentityTokens(): IdentityTokens {
     },
   }
 }
+
+let conditions: Promise<Conditions> | undefined
+
+/** CEL, with the first condition there is. */
+export const lazyConditions = (): Promise<Conditions> =>
+  (conditions ??= import('#federation/conditions.ts').then(({ createConditions }) =>
+    createConditions(),
+  ))
 
 let publicOnly: Promise<Dispatcher> | undefined
 

@@ -4,6 +4,7 @@ import { clientApi } from './admin/client.ts'
 import { credentialApi } from './admin/credential.ts'
 import { keyApi } from './admin/key.ts'
 import { revocationApi } from './admin/revocation.ts'
+import { trustApi } from './admin/trust.ts'
 import { verifierApi } from './admin/verifier.ts'
 import { feedApi } from './feed.ts'
 import type { Operations } from './route.ts'
@@ -16,6 +17,7 @@ export const adminApi = {
   ...revocationApi,
   ...keyApi,
   ...auditApi,
+  ...trustApi,
   ...verifierApi,
   ...feedApi,
 }

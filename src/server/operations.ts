@@ -22,6 +22,7 @@ import type { Operating } from './dispatch.ts'
 import { feedOperations } from './feed-operations.ts'
 import { present } from './present.ts'
 import { revocationOperations } from './revocation-operations.ts'
+import { trustOperations } from './trust-operations.ts'
 import { verifierOperations } from './verifier-operations.ts'
 import {
   auditToWire,
@@ -40,6 +41,7 @@ export const createOperations = (deps: Deps): Operating => ({
   ...revocationOperations(deps),
   ...keyOperations(deps),
   ...auditOperations(deps),
+  ...trustOperations(deps),
   ...verifierOperations(deps),
   ...feedOperations(deps),
 })

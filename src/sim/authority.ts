@@ -60,6 +60,10 @@ export async function createSimAuthority(
     foreignIssuers: {
       verify: async (issuer) => refuse('issuer-unreachable', `there is no ${issuer} in here`),
     },
+    identityTokens: {
+      verify: async ({ issuer }) => refuse('issuer-unreachable', `there is no ${issuer} in here`),
+    },
+    conditions: async () => refuse('internal', 'nobody in here writes conditions'),
     version: 'simulated',
   }
   const dispatch = createDispatch(createOperations(deps), {

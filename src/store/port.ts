@@ -124,6 +124,7 @@ export interface Reading {
   findReply(actor: string, key: string): Promise<StoredReply | undefined>
   /** Whether `forgetReplies` would find work. */
   isForgettingDue(before: Instant): Promise<boolean>
+  isUsedOnce(hash: Uint8Array): Promise<boolean>
   /** Whether `forgetUses` would find work. */
   isForgettingUsesDue(before: Instant): Promise<boolean>
   /** Whether `purgeCredentials` would find work; cheap enough to ask after every command. */

@@ -6,7 +6,8 @@ import { connect, type ConnectOptions } from '#client/connect.ts'
 import { type Admin, adminApi } from '#contract/admin-api.ts'
 import type { WireCall } from '#contract/transport.ts'
 import { defaultPolicy, type Policy } from '#domain/policy/policy.ts'
-import type { ForeignIssuers } from '#federation/port.ts'
+import { createConditions } from '#federation/conditions.ts'
+import type { ForeignIssuers, IdentityTokens } from '#federation/port.ts'
 import type { Clock, Entropy } from '#kernel/clock.ts'
 import { newId } from '#kernel/identifier.ts'
 import { instant, type Instant } from '#kernel/instant.ts'
@@ -96,6 +97,7 @@ export interface WorldOptions {
   readonly seed?: number
   readonly policy?: Policy
   readonly foreignIssuers?: ForeignIssuers
+  readonly identityTokens?: IdentityTokens
   /** An SQLite file instead of memory. */
   readonly path?: string
   /** Leaves the database without its authority. */
@@ -104,6 +106,11 @@ export interface WorldOptions {
 
 const nowhere: ForeignIssuers = {
   verify: async (issuer) =>
+    refuse('issuer-unreachable', `no key set of issuer ${issuer} can be had`),
+}
+
+const nowhereElse: IdentityTokens = {
+  verify: async ({ issuer }) =>
     refuse('issuer-unreachable', `no key set of issuer ${issuer} can be had`),
 }
 
@@ -121,6 +128,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<TestWorld
     entropy,
     policy: options.policy ?? defaultPolicy,
     foreignIssuers: options.foreignIssuers ?? nowhere,
+    identityTokens: options.identityTokens ?? nowhereElse,
+    conditions: async () => createConditions(),
     version: '0.0.0-test',
   }
   const faults: unknown[] = []

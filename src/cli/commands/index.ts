@@ -9,6 +9,7 @@ export const commandTable: CommandTable = {
     client: 'Register what may ask for tokens, and change or end that',
     token: 'Issue, list, decode and verify tokens',
     revocation: 'List, show, lift and unblock revocations',
+    trust: 'Say which CI jobs may become which client, without a secret',
     key: 'List and rotate signing keys',
     audit: 'List who did what',
     context: 'Name the authorities to work with',
@@ -119,6 +120,36 @@ export const commandTable: CommandTable = {
       path: ['revocation', 'unblock'],
       summary: 'End the block of a revocation; what is revoked stays revoked',
       load: async () => (await import('./revocation/unblock.ts')).revocationUnblock,
+    },
+    {
+      path: ['trust', 'create'],
+      summary: 'Say whose identity tokens may be exchanged, and for what',
+      load: async () => (await import('./trust/create.ts')).trustCreate,
+    },
+    {
+      path: ['trust', 'list'],
+      summary: 'List trusts',
+      load: async () => (await import('./trust/list.ts')).trustList,
+    },
+    {
+      path: ['trust', 'show'],
+      summary: 'Show a trust',
+      load: async () => (await import('./trust/show.ts')).trustShow,
+    },
+    {
+      path: ['trust', 'update'],
+      summary: 'Change a trust',
+      load: async () => (await import('./trust/update.ts')).trustUpdate,
+    },
+    {
+      path: ['trust', 'delete'],
+      summary: 'Remove a trust and revoke what was issued under it',
+      load: async () => (await import('./trust/delete.ts')).trustDelete,
+    },
+    {
+      path: ['trust', 'test'],
+      summary: 'Say how an identity token stands to a trust',
+      load: async () => (await import('./trust/test.ts')).trustTest,
     },
     {
       path: ['key', 'list'],

@@ -4,7 +4,7 @@ import { refuse } from '#kernel/problem.ts'
 import { assert } from './connection.ts'
 
 /** The name of the list is in its cursors, so that one list's cannot be continued on another. */
-export type List = 'client' | 'credential' | 'revocation' | 'key' | 'audit' | 'verifier'
+export type List = 'client' | 'credential' | 'revocation' | 'key' | 'audit' | 'verifier' | 'trust'
 
 /** What the cursor of a request says was seen last; `undefined` at the start of the list. */
 export function seenLast(list: List, { cursor }: PageRequest): string | undefined {

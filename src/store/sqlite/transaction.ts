@@ -72,7 +72,7 @@ import {
   updateTrust,
 } from './trusts.ts'
 import type { Turn } from './turns.ts'
-import { forgetUses, isForgettingUsesDue, useOnce } from './used-once.ts'
+import { forgetUses, isForgettingUsesDue, isUsedOnce, useOnce } from './used-once.ts'
 import {
   findVerifier,
   findVerifierByName,
@@ -122,6 +122,7 @@ export const readingOn = ({ use }: Turn): Reading => ({
   unenforcedRevocations: async (limit) => unenforcedRevocations(use(), limit),
   findSelection: async (id) => findSelection(use(), id),
   selectionTokens: async (id) => selectionTokens(use(), id),
+  isUsedOnce: async (hash) => isUsedOnce(use(), hash),
   findTrust: async (id) => findTrust(use(), id),
   listTrusts: async (filter, page) => listTrusts(use(), filter, page),
   trustsOfIssuer: async (issuer) => trustsOfIssuer(use(), issuer),

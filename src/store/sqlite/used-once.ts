@@ -8,6 +8,9 @@ export const useOnce = (db: Connection, hash: Uint8Array, until: Instant): boole
     until,
   ]) === 1
 
+export const isUsedOnce = (db: Connection, hash: Uint8Array): boolean =>
+  db.get('SELECT 1 FROM used_once WHERE hash = ?', [hash]) !== undefined
+
 export const isForgettingUsesDue = (db: Connection, before: Instant): boolean =>
   db.get('SELECT 1 FROM used_once WHERE until_ms < ? LIMIT 1', [before]) !== undefined
 
