@@ -16,6 +16,7 @@ import { type ProblemCode, refuse } from '#kernel/problem.ts'
 import { createHttp, type HttpOptions } from '#server/http.ts'
 import { metadata, openApi } from '#server/documents.ts'
 import { snapshotLines } from '#server/feed-snapshot.ts'
+import { statusOptions } from '#server/status.ts'
 import type { FaultLog, OpenAuthority } from './authority.ts'
 import { confirmClock, startFeed } from './feed-service.ts'
 import { takeLock } from './lock.ts'
@@ -84,6 +85,7 @@ export async function startServer(
     },
     ready: async () => !stopping && (await readiness(authority)),
     feed: { hub, snapshot: (caller, incarnation) => snapshotLines(deps, caller, incarnation) },
+    status: statusOptions(deps, issuer),
     onFault,
   }
   const network = createHttp({
@@ -109,6 +111,7 @@ export async function startServer(
   })
   const socket = createHttp({
     ...shared,
+    status: statusOptions(deps, issuer, local),
     trustProxy: false,
     authenticate: async () => ({ ...local, origin: { ...local.origin, transport: 'socket' } }),
   })

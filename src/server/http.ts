@@ -15,6 +15,7 @@ import {
 } from '#kernel/problem.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { FeedHub, FeedSink } from './feed-stream.ts'
+import { mountStatus, type StatusOptions } from './status.ts'
 
 /** The largest body of the admin API, bytes: a selector of 10,000 names fits. */
 export const BODY_BYTES_MAX = 2 * 1024 * 1024
@@ -38,6 +39,8 @@ export interface HttpOptions {
   readonly authenticate: (request: FastifyRequest, scope: AnyRoute['scope']) => Promise<Caller>
   /** The streams of the feed; without it none are served here. */
   readonly feed?: FeedStreams
+  /** `/status/<credential id>`; without it, it is not served here. */
+  readonly status?: StatusOptions
   readonly newRequestId: () => string
   readonly publicDocuments: PublicDocuments
   /**
@@ -93,6 +96,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   mountDocuments(app, options.publicDocuments)
   mountContract(app, options)
   if (options.feed !== undefined) mountFeed(app, options, options.feed)
+  if (options.status !== undefined) mountStatus(app, options.status)
   return app
 }
 
@@ -315,6 +319,7 @@ function methodsAt(path: string): string[] {
     if (new RegExp(`^${pattern}$`).test(path)) methods.add(route.method)
   }
   if (GET_PATHS.includes(path)) methods.add('GET')
+  if (/^\/status\/[^/]+$/.test(path)) methods.add('GET').add('POST')
   if (methods.has('GET')) methods.add('HEAD')
   return [...methods].sort()
 }
