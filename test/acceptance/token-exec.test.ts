@@ -17,9 +17,9 @@ async function states(home: Home): Promise<string[]> {
 
 /** A script that says that it runs, and ends when it is told to by one of these signals, with 7. */
 const WAITING = `
-process.stdout.write('runs\\n')
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => process.exit(7))
 setInterval(() => undefined, 1000)
+process.stdout.write('runs\\n')
 `
 
 describe('token exec', () => {
