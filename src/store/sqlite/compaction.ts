@@ -21,7 +21,7 @@ const REPLACED = `SELECT position FROM feed_entry AS old INDEXED BY feed_entry_k
   WHERE op = 'key' AND position < ?1 AND EXISTS (
     SELECT 1 FROM feed_entry AS new INDEXED BY feed_entry_subject
     WHERE new.subject = old.subject AND new.op = 'key'
-      AND old.position < new.position AND new.position <= ?1
+      AND old.position < new.position AND new.position < ?1
   ) AND CAST(bytes AS TEXT) ->> '$.purpose' IS NOT 'feed'
   ORDER BY position LIMIT ?2`
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { credentialContract } from './credential-suite.ts'
 import { type OpenStore, withStore, client, credential, NOW, refusalOf } from './fixtures.ts'
+import { collectionContract } from './collection-suite.ts'
+import { followerContract } from './follower-suite.ts'
 import { maintenanceContract } from './maintenance-suite.ts'
 import { recordContract } from './record-suite.ts'
 import { revocationContract } from './revocation-suite.ts'
@@ -19,6 +21,8 @@ export function storeContract(name: string, open: OpenStore): void {
     selectionContract(open)
     revocationContract(open)
     maintenanceContract(open)
+    followerContract(open)
+    collectionContract(open)
     trustContract(open)
   })
 }
@@ -120,8 +124,9 @@ function transactionContract(open: OpenStore): void {
           refusalOf(store.read((tx) => tx.listRevocations({}, page))),
           refusalOf(store.read((tx) => tx.listKeys({}, page))),
           refusalOf(store.read((tx) => tx.listAudit({}, page))),
+          refusalOf(store.read((tx) => tx.listVerifiers(page))),
         ])
-        expect(refusals).toEqual(Array(5).fill('request-invalid'))
+        expect(refusals).toEqual(Array(6).fill('request-invalid'))
       }),
     )
 

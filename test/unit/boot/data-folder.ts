@@ -51,7 +51,7 @@ export async function dataFolder(env: Environment = {}): Promise<DataFolder> {
 }
 
 export function existing(folder: string, data: string, env: Environment = {}): DataFolder {
-  const usual = ['authority.db', 'key-encryption.key', 'serve.lock']
+  const usual = ['authority.db', 'authority.position', 'key-encryption.key', 'serve.lock']
   return {
     folder,
     data,
