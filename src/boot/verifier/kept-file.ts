@@ -108,6 +108,10 @@ async function writeKept(
 export interface Keeper {
   /** The feed has been applied up to here. */
   applied(position: number): void
+  /** Whether it is going to write. */
+  isPlanned(): boolean
+  /** Resolves when nothing is being fetched or written. */
+  settled(): Promise<void>
   close(): void
 }
 
@@ -118,60 +122,86 @@ export interface KeeperOptions {
   readonly feedKeys: () => readonly Jwk[]
   readonly entropy: Entropy
   readonly alarm: (detail: string) => void
+  /** `next` is the least; it is up to twice as long, by chance. */
+  readonly pausesMs: { readonly first: number; readonly next: number }
 }
 
-/** A start soon after the first should find something. */
-const FIRST_MS = 50
-const PAUSE_MS = 30_000
+/** The first soon, since a start soon after the first should find something. */
+export const keepingPausesMs = { first: 50, next: 30_000 }
 
 /**
  * Keeps the state in a file: the authority's snapshot, soon after the first head and then, where
  * something has come since, once in 30 to 60 s. It is fetched for that purpose, because a verifier
  * does not hold the bytes of what it has applied.
  */
-export function createKeeper(options: KeeperOptions): Keeper {
-  const { path, issuer, authority, feedKeys, entropy, alarm } = options
-  let wanted: number | undefined
-  let kept: number | undefined
-  let timer: NodeJS.Timeout | undefined
-  let pauseMs = FIRST_MS
-  let isClosed = false
-  let hasAlarmed = false
+export const createKeeper = (options: KeeperOptions): Keeper => new FileKeeper(options)
 
-  const keep = async (): Promise<void> => {
-    const position = wanted
-    pauseMs = PAUSE_MS * (1 + (entropy.bytes(1)[0] ?? 0) / 256)
-    const snapshot = await authority.snapshot()
-    if (!isFailure(snapshot) && !isClosed) await write(snapshot, position)
-    timer = undefined
-    if (wanted !== kept) plan()
+class FileKeeper implements Keeper {
+  readonly #options: KeeperOptions
+  #wanted: number | undefined
+  #kept: number | undefined
+  #timer: NodeJS.Timeout | undefined
+  #pauseMs: number
+  #working: Promise<void> | undefined
+  #isClosed = false
+  #hasAlarmed = false
+
+  constructor(options: KeeperOptions) {
+    this.#options = options
+    this.#pauseMs = options.pausesMs.first
   }
-  const write = async (snapshot: Snapshot, position: number | undefined): Promise<void> => {
+
+  applied(position: number): void {
+    this.#wanted = position
+    this.#plan()
+  }
+
+  isPlanned(): boolean {
+    return this.#timer !== undefined
+  }
+
+  settled(): Promise<void> {
+    return this.#working ?? Promise.resolve()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  #plan(): void {
+    const isBusy = this.#timer !== undefined || this.#working !== undefined
+    if (this.#isClosed || isBusy || this.#wanted === this.#kept) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#working = this.#keep().finally(() => {
+        this.#working = undefined
+        this.#plan()
+      })
+    }, this.#pauseMs)
+    this.#timer.unref()
+  }
+
+  async #keep(): Promise<void> {
+    const { authority, entropy, pausesMs } = this.#options
+    const position = this.#wanted
+    this.#pauseMs = pausesMs.next * (1 + (entropy.bytes(1)[0] ?? 0) / 256)
+    const snapshot = await authority.snapshot()
+    if (!isFailure(snapshot) && !this.#isClosed) await this.#write(snapshot, position)
+  }
+
+  async #write(snapshot: Snapshot, position: number | undefined): Promise<void> {
+    const { path, issuer, entropy, feedKeys, alarm } = this.#options
     const mark = Buffer.from(entropy.bytes(8)).toString('hex')
     try {
       await writeKept(path, issuer, { ...snapshot, feedKeys: feedKeys() }, mark)
-      kept = position
-      hasAlarmed = false
+      this.#kept = position
+      this.#hasAlarmed = false
     } catch (failure) {
       const { code = 'error' } = failure as NodeJS.ErrnoException
-      if (!hasAlarmed) alarm(`the snapshot file ${path} cannot be written (${code})`)
-      hasAlarmed = true
+      if (!this.#hasAlarmed) alarm(`the snapshot file ${path} cannot be written (${code})`)
+      this.#hasAlarmed = true
     }
-  }
-  const plan = (): void => {
-    if (isClosed || timer !== undefined) return
-    timer = setTimeout(() => void keep(), pauseMs)
-    timer.unref()
-  }
-
-  return {
-    applied(position) {
-      wanted = position
-      if (position !== kept) plan()
-    },
-    close() {
-      isClosed = true
-      clearTimeout(timer)
-    },
   }
 }

@@ -21,7 +21,7 @@ export interface Settled {
 
 const LEEWAY_SECONDS_MAX = 2
 const NAME_CHARACTERS_MAX = 128
-const AUDIENCES_MAX = 100
+const AUDIENCES_MAX = 32
 /** The whole name: 127.example.com is somebody else's. */
 const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|\[::1\]|localhost)$/
 
@@ -104,7 +104,8 @@ function credentialOf(credential: string | undefined): string | undefined {
 
 function feedKeysOf(given: VerifierOptions['feedKeys']): readonly Jwk[] | undefined {
   if (given === undefined) return undefined
-  const keys: unknown = 'keys' in given ? given.keys : given
+  // Every list has a member `keys`, which is a function.
+  const keys: unknown = Array.isArray(given) ? given : (given as { keys?: unknown }).keys
   const isWhole = Array.isArray(keys) && 0 < keys.length && keys.every(isJwk)
   if (isWhole) return keys as readonly Jwk[]
   return wrong(

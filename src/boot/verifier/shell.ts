@@ -10,7 +10,7 @@ import { published, remembering, tokenOf } from './decision.ts'
 import { createEngine, type Engine, type Kept } from './engine.ts'
 import { guardOf, middlewareOf } from './guards.ts'
 import { createHttpClient } from './http.ts'
-import { createKeeper, type Keeper, readKept } from './kept-file.ts'
+import { createKeeper, type Keeper, keepingPausesMs, readKept } from './kept-file.ts'
 import { type Settled, settle, settleWanted } from './options.ts'
 import { nodeSignatures } from './signature.ts'
 import type {
@@ -133,7 +133,15 @@ function assemble(
   const keeper =
     path === undefined
       ? undefined
-      : createKeeper({ path, issuer, authority, feedKeys: () => core.feedKeys(), entropy, alarm })
+      : createKeeper({
+          path,
+          issuer,
+          authority,
+          feedKeys: () => core.feedKeys(),
+          entropy,
+          alarm,
+          pausesMs: keepingPausesMs,
+        })
   return {
     settled,
     incarnation,
