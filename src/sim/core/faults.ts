@@ -243,11 +243,10 @@ function drawProcesses({ plan, seed, said, has }: Drawing): ProcessFault[][] {
       if (!chance.happens(ratio)) continue
       const kind = chance.pick(['crash', 'suspend', 'stall'] as const)
       const most = kind === 'stall' ? 10 * SECOND : 60 * SECOND
-      faults.push({
-        atMicros: startMicros + Math.floor(chance.unit() * actMicros),
-        kind,
-        forMicros: drawSpan(chance, most),
-      })
+      const after = Math.floor(chance.unit() * actMicros)
+      // When the act ends, everybody is there again.
+      const forMicros = Math.min(drawSpan(chance, most), actMicros - after)
+      faults.push({ atMicros: startMicros + after, kind, forMicros })
     }
     if (isStorm && chance.happens(0.8)) {
       faults.push({ atMicros: stormMicros + chance.between(0, 2 * SECOND), kind: 'crash', forMicros: SECOND })
@@ -281,13 +280,16 @@ function drawAuthority({ plan, seed, said, has }: Drawing): AuthorityFault[] {
     faults.push({ atMicros: startMicros + Math.floor(actMicros * 0.3), kind: 'back-up' })
     faults.push({ atMicros: startMicros + Math.floor(actMicros * 0.7), kind: 'restore' })
   }
-  for (const { kind } of faults) {
+  // Whoever is past a feed key that the backup does not know has to be pinned anew, by hand.
+  const isRestored = faults.some(({ kind }) => kind === 'restore')
+  const drawn = faults.filter((it) => !(isRestored && it.kind === 'rotate' && it.purpose === 'feed'))
+  for (const { kind } of drawn) {
     if (kind === 'rotate') said.push('authority: a key is rotated')
     if (kind === 'steal-key') said.push('authority: the signing key is stolen, and revoked')
     if (kind === 'compact') said.push('authority: the feed is compacted')
     if (kind === 'restore') said.push('authority: an old backup is brought back')
   }
-  return faults.toSorted((a, b) => a.atMicros - b.atMicros)
+  return drawn.toSorted((a, b) => a.atMicros - b.atMicros)
 }
 
 function drawAdversary({ seed, said, has }: Drawing): Adversary {

@@ -22,7 +22,7 @@ import type { CoreWorld } from './world.ts'
 const VIOLATIONS_MAX = 20
 const SECOND = 1_000_000
 /** How long after the end of all trouble a verifier may still not know. */
-const RECOVERY_MICROS = 10 * SECOND
+const RECOVERY_MICROS = 15 * SECOND
 
 /** What is known of one verifier, from outside. */
 interface Watched {
@@ -150,12 +150,12 @@ export class CoreJudge {
     const truth = this.#byId.get((JSON.parse(textOf(entry)) as { id: string }).id)
     if (truth === undefined) return
     if (op === 'lift') truth.liftedMicros ??= timeMicros
-    else {
+    else if (!truth.isUnblocked) {
+      // A block that a restore brought back ends again; what was minted in between is lost anyway.
       truth.endOrder = this.#world.database.version
       truth.cut = position
       truth.isUnblocked = true
       truth.untilSeconds = entry.untilSeconds
-      // Whatever concerns it is looked at again: what it hits may outlive it now.
     }
     this.#world.sightings.see(op === 'lift' ? 'lifted' : 'unblocked')
   }
@@ -335,7 +335,7 @@ export class CoreJudge {
   }
 
   #stale(verifier: CoreVerifier, token: SimToken, decision: VerifierDecision, tally: Tally): void {
-    const { sightings, heap } = this.#world
+    const { sightings, heap, database } = this.#world
     tally.stale++
     const { cause, detail = '' } = decision
     if (cause === 'cold') sightings.see('stale-cold')
@@ -345,8 +345,10 @@ export class CoreJudge {
     const quietMicros = heap.nowMicros - troubleMicros
     const wait = cause === 'lease' ? limitMicros : 0
     if (quietMicros <= wait + RECOVERY_MICROS) return
-    // A token that is younger than messages take is not known anywhere yet.
+    // A token that is younger than messages take is not known anywhere yet, and what a restore has
+    // wiped out never will be.
     if (heap.nowMicros - token.fromMicros < 3 * SECOND) return
+    if (!database.rows.credentials.has(token.credential?.id ?? '')) return
     tally.falseRefusals++
     const said = `it could not say (${cause ?? ''}: ${detail}), although nothing was in its way for ${seconds(quietMicros)}`
     this.broken({ invariant: 'I4', said }, verifier, token)

@@ -51,7 +51,7 @@ export function* revoke(site: Site, tx: Transaction, request: OperatorRequest): 
   const isList = resolvesToList(terms.selector)
   yield 'next'
   if (isList) yield site.rules.isListLocked ? 'list-exclusive' : 'next'
-  const listed = isList ? tokensOf(tx, terms, now) : undefined
+  const listed = isList ? tokensOf(site, tx, terms, now) : undefined
   yield 'next'
   yield 'feed-row'
   const before = site.rules.isIdempotent ? tx.rows.replies.get(request.requestId) : undefined
@@ -67,13 +67,20 @@ export function* revoke(site: Site, tx: Transaction, request: OperatorRequest): 
 }
 
 /** The exact list: what is named or tagged, and all that derives from it, as far as it is alive. */
-function tokensOf(tx: Transaction, { selector, exceptions }: Terms, now: Instant): string[] {
+function tokensOf(
+  { policy }: Site,
+  tx: Transaction,
+  { selector, exceptions }: Terms,
+  now: Instant,
+): string[] {
   const { tokens = [], tags = {}, clients } = selector
   const named = new Set(tokens)
   const spared = new Set(exceptions.tokens ?? [])
   const isTagged = ({ tags: mine }: SimCredential): boolean =>
     Object.entries(tags).every(([key, value]) => mine[key] === value)
-  const all = tx.all('credentials').filter(({ expiresAt }) => now < expiresAt)
+  // What has expired is accepted within the leeway, so it is alive until that is over.
+  const endMs = now - policy.defaults.leewaySeconds * 1000
+  const all = tx.all('credentials').filter(({ expiresAt }) => endMs < expiresAt)
   const listed = new Set<string>()
   // In the order in which they were minted, so that whatever derives comes after its parent.
   for (const credential of all) {

@@ -11,6 +11,7 @@ import { keyRows } from './founding.ts'
 import { Kind } from './kinds.ts'
 import { Operators } from './operators.ts'
 import { scheduleFaults } from './troubles.ts'
+import { remembering } from './remembering.ts'
 import { realSignatures, standInSignatures } from './signatures.ts'
 import { soundAuthority } from './site.ts'
 import type { Delivery, Parcel, Request } from './verifier.ts'
@@ -38,11 +39,13 @@ export async function runCore(
   host: SimHost,
   bug: PlantedBug = {},
 ): Promise<RunResult> {
+  const isReal = seed % REAL_EVERY === 0
+  const rules = { ...soundRules, ...bug.rules }
   const world = new CoreWorld({
     request,
     seed,
-    signatures: seed % REAL_EVERY === 0 ? real(seed) : standInSignatures(seed),
-    verifierRules: { ...soundRules, ...bug.rules },
+    signatures: isReal ? real(seed) : standInSignatures(seed),
+    verifierRules: isReal ? rules : remembering(rules),
     authorityRules: { ...soundAuthority, ...bug.authority },
   })
   const clients = new Clients(world)
