@@ -67,7 +67,7 @@ export async function limitsOf(deps: Deps, tx: Reading): Promise<Limits> {
   const { timeMicros } = await tx.feed()
   return {
     largestExpiry: await tx.largestExpiry(),
-    maxTtlSeconds: await longestTtlSeconds(deps, tx, timeMicros),
+    maxTtlSeconds: longestTtlSeconds(deps, timeMicros),
   }
 }
 
