@@ -42,12 +42,12 @@ export interface FeedNode {
   live: LiveCache | undefined
   readonly waiting: WantedHead[]
   isIssuing: boolean
-  hasFeedKey: boolean
+  isPrepared: boolean
   /** The heads issued here lately, by their time: acknowledgements are held against them. */
   readonly issued: Map<number, Pick<HeadClaims, 'position' | 'chain' | 'digest'>>
   readonly leases: Map<string, CountedLeases>
-  /** The longest lifetime of any unexpired token, seconds, and until when it is taken as that. */
-  longestTtl: { readonly seconds: number; readonly untilMicros: number } | undefined
+  /** That there are tokens which live longer than policy allows now, and until when. */
+  longer: { readonly seconds: number; readonly untilMicros: number } | undefined
   clock: ClockReading | undefined
   /** That somebody set a clock, where this node has seen it: it signs nothing any more. */
   stopped: { readonly detail: string } | undefined
@@ -66,10 +66,10 @@ export function feedNode(store: Store): FeedNode {
     live: undefined,
     waiting: [],
     isIssuing: false,
-    hasFeedKey: false,
+    isPrepared: false,
     issued: new Map(),
     leases: new Map(),
-    longestTtl: undefined,
+    longer: undefined,
     clock: undefined,
     stopped: undefined,
     acknowledgements: undefined,

@@ -19,7 +19,7 @@ import type { FeedNode, LiveCache, WantedHead } from './feed-node.ts'
 import { feedNode } from './feed-node.ts'
 import { activeKey, signJws } from './issue.ts'
 import { introduce, preparedKey } from './keys.ts'
-import { longestTtlSeconds } from './longest-ttl.ts'
+import { findLongerTtl, longestTtlSeconds } from './longest-ttl.ts'
 import { refuseSteppedClock, rememberClock } from './stepped-clock.ts'
 
 /** A signed head: the JWS of type `feed-head+jwt`, what it says, and the key that signed it. */
@@ -98,9 +98,10 @@ function signedHead(
 /** What needs no lock is done before it, so that a start with a long feed holds up nobody. */
 async function prepare(deps: Deps, node: FeedNode): Promise<void> {
   node.live ??= await deps.store.read(async (tx) => rebuilt(tx, await tx.feed()))
-  if (node.hasFeedKey) return
+  if (node.isPrepared) return
   await ensureFeedKey(deps)
-  node.hasFeedKey = true
+  await deps.store.read((tx) => findLongerTtl(deps, tx))
+  node.isPrepared = true
 }
 
 /** An authority that is older than heads are has no key for them yet. */
@@ -150,7 +151,7 @@ async function writeHead(
       iss: authority.issuer,
       state,
       floor: await tx.feedFloor(),
-      maxTtl: await longestTtlSeconds(deps, tx, state.timeMicros),
+      maxTtl: longestTtlSeconds(deps, state.timeMicros),
       feed,
       news: await newsOf(tx, node.live, state),
       clock,

@@ -59,6 +59,14 @@ export interface Reading {
   countLiveByKey(expiringAfter: Instant): Promise<ReadonlyMap<string, number>>
   /** The latest expiry of any credential, of one key's where given. */
   largestExpiry(keyId?: string): Promise<Instant | undefined>
+  /**
+   * Of the unexpired credentials that live longer than `aboveSeconds`: the longest lifetime, and the
+   * latest expiry. It reads every unexpired one; ask seldom.
+   */
+  longestLifetime(
+    expiringAfter: Instant,
+    aboveSeconds: number,
+  ): Promise<LongestLifetime | undefined>
 
   findRevocation(id: string): Promise<Revocation | undefined>
   /** By position, the newest first. */
@@ -85,7 +93,7 @@ export interface Reading {
   feedEntries(after: number, limit: number): Promise<readonly FeedEntry[]>
   /** `undefined` also below the floor, where it may have been removed. */
   feedEntry(at: Position): Promise<FeedEntry | undefined>
-  /** The entry there and all after it are kept; below are only those that were in force at it. */
+  /** The entry there and all after it are kept; below are only those that were in force before it. */
   feedFloor(): Promise<Position>
   /** Whether `compactFeed`, `forgetIncarnations` or `forgetSelections` would find work. */
   isCollectionDue(bounds: CollectionBounds): Promise<boolean>
@@ -146,7 +154,7 @@ export interface Writing extends Reading {
 
   /**
    * Raises the floor, which never falls nor passes the feed's position, and removes entries below it
-   * that were over at it: revocations that are lifted, or whose `until` was before
+   * that were over before it: revocations that are lifted, or whose `until` was before
    * `endedBeforeSeconds`, with their `unblock` and `lift`; keys that a later entry replaces, but for
    * those of purpose `feed`; epochs. At most `limit` at a time, of each revocation in order, so that
    * wherever it stops the rest, replayed to any position from the floor on, gives what all would.
@@ -238,6 +246,11 @@ export interface VerifierRecord {
   readonly secretHash: Uint8Array
   readonly createdAt: Instant
   readonly removedAt?: Instant
+}
+
+export interface LongestLifetime {
+  readonly seconds: number
+  readonly expiresAt: Instant
 }
 
 export interface IncarnationFilter {

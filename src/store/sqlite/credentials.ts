@@ -2,6 +2,7 @@ import type { Tier } from '#domain/client/client.ts'
 import type { Credential } from '#domain/credential/credential.ts'
 import type { Position } from '#domain/feed/position.ts'
 import { fromSeconds, type Instant, instant, toSeconds } from '#kernel/instant.ts'
+import type { LongestLifetime } from '#store/port.ts'
 import type { Connection } from './connection.ts'
 import { list, text, words } from './values.ts'
 
@@ -146,6 +147,24 @@ export function largestExpiry(db: Connection, keyId: string | undefined): Instan
       : db.get<[number | null]>(LARGEST_OF_KEY, [keyId])
   const seconds = row?.[0] ?? null
   return seconds === null ? undefined : fromSeconds(seconds)
+}
+
+const LONGEST = `${USED_KEYS}
+SELECT max(expires_s - issued_s), max(expires_s) FROM used
+  CROSS JOIN credential ON credential.key_id = used.key_id
+WHERE ? < expires_s AND ? < expires_s - issued_s`
+
+export function longestLifetime(
+  db: Connection,
+  expiringAfter: Instant,
+  aboveSeconds: number,
+): LongestLifetime | undefined {
+  const [seconds, expires] = db.get<[number | null, number | null]>(LONGEST, [
+    toSeconds(expiringAfter),
+    aboveSeconds,
+  ]) ?? [null, null]
+  if (seconds === null || expires === null) return undefined
+  return { seconds, expiresAt: fromSeconds(expires) }
 }
 
 /** The first by id among the unexpired: whoever looks for these need not begin before it. */

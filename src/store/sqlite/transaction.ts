@@ -19,6 +19,7 @@ import {
   findCredential,
   insertCredentials,
   largestExpiry,
+  longestLifetime,
 } from './credentials.ts'
 import {
   advanceFeedTime,
@@ -99,6 +100,8 @@ export const readingOn = ({ use }: Turn): Reading => ({
   descendants: async (ids, expiringAfter) => descendants(use(), ids, expiringAfter),
   countLiveByKey: async (expiringAfter) => countLiveByKey(use(), expiringAfter),
   largestExpiry: async (keyId) => largestExpiry(use(), keyId),
+  longestLifetime: async (expiringAfter, aboveSeconds) =>
+    longestLifetime(use(), expiringAfter, aboveSeconds),
   findRevocation: async (id) => findRevocation(use(), id),
   listRevocations: async (filter, page) => listRevocations(use(), filter, page),
   unliftedRevocations: async () => unliftedRevocations(use()),

@@ -43,12 +43,19 @@ describe('serve', () => {
     }
     await runCli({ argv: 'serve', local: recording })
     await runCli({
-      argv: 'serve --listen [::1]:0 --tls-cert c.pem --tls-key k.pem --behind-proxy',
+      argv: 'serve --listen [::1]:0 --tls-cert c.pem --tls-key k.pem --behind-proxy --confirm-clock',
       local: recording,
     })
+    const none = { listen: undefined, tlsCert: undefined, tlsKey: undefined }
     expect(asked).toEqual([
-      { listen: undefined, tlsCert: undefined, tlsKey: undefined, behindProxy: false },
-      { listen: '[::1]:0', tlsCert: 'c.pem', tlsKey: 'k.pem', behindProxy: true },
+      { ...none, behindProxy: false, confirmClock: false },
+      {
+        listen: '[::1]:0',
+        tlsCert: 'c.pem',
+        tlsKey: 'k.pem',
+        behindProxy: true,
+        confirmClock: true,
+      },
     ])
   })
 })
