@@ -324,7 +324,8 @@ function acknowledgementContract(open: OpenStore): void {
     it('release, once and for all until the next sync', () =>
       withStore(open, async (store) => {
         await putAll(store, [incarnation('a')])
-        await acknowledge(store, word('a', { released: true }))
+        // What closes says its last word once more.
+        await acknowledge(store, word('a'), word('a', { released: true }))
         expect((await find(store))?.releasedMicros).toBe(MICROS + 2_000_000)
         const next = { position: position(1, 8), atMicros: MICROS + 3_000_000 }
         await acknowledge(store, word('a', next), word('a', { ...next, released: true }))
