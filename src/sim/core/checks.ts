@@ -16,10 +16,11 @@ export function checkEnd(play: CorePlay): void {
     judge.broken({ invariant: 'L1', said }, verifier)
   }
   const held: SimToken[] = []
-  for (const { token, clientId } of clients.sessions) {
-    const isAlive = token !== undefined && heap.nowMicros < token.untilMicros
-    if (isAlive) held.push(token)
-    else judge.broken({ invariant: 'L1', said: `${clientId} has no token long after the faults had ended` })
+  for (const session of clients.sessions) {
+    const { token } = session
+    if (isAlive(token)) held.push(token)
+    // Whoever was refused a moment ago is signing in anew.
+    else world.call(heap.nowMicros + 5 * SECOND, () => mustHold(session))
   }
   // What was renewed a moment ago may not be known everywhere; a second later it is.
   world.call(heap.nowMicros + 2 * SECOND, () => {
@@ -33,6 +34,16 @@ export function checkEnd(play: CorePlay): void {
       }
     }
   })
+
+  function isAlive(token: SimToken | undefined): token is SimToken {
+    return token !== undefined && heap.nowMicros < token.untilMicros
+  }
+
+  function mustHold({ token, clientId }: (typeof clients.sessions)[number]): void {
+    if (isAlive(token)) return
+    const said = `${clientId} has no token long after the faults had ended`
+    judge.broken({ invariant: 'L1', said })
+  }
 
   function isNear(applied: number, newest: number): boolean {
     // An entry of this very second may still be under way.
@@ -54,7 +65,7 @@ export function checkLog({ world, operators }: CorePlay): void {
     judge.broken({ invariant: 'I10', said: `request ${requestId} was acknowledged, and ${id} is not on record` })
   }
   const made = new Map<string, number>()
-  for (const { asked } of judge.truths) made.set(asked.requestId, (made.get(asked.requestId) ?? 0) + 1)
+  for (const { asked, isLost } of judge.truths) if (!isLost) made.set(asked.requestId, (made.get(asked.requestId) ?? 0) + 1)
   for (const [requestId, count] of made) {
     if (count === 1) continue
     judge.broken({ invariant: 'I10', said: `request ${requestId} made ${count} revocations` })

@@ -164,7 +164,9 @@ export class CoreJudge {
   restored(position: number): void {
     this.feed.restored(position)
     for (const truth of this.truths) {
-      if (position < truth.position) truth.liftedMicros ??= this.#world.heap.nowMicros
+      if (truth.position <= position) continue
+      truth.liftedMicros ??= this.#world.heap.nowMicros
+      truth.isLost = true
     }
   }
 

@@ -192,16 +192,14 @@ export class Operators {
 
   /** Ends every block, so that whoever is honest can have a token again. */
   makePeace(): void {
-    const { judge, plan } = this.#world
-    for (const truth of judge.truths) {
-      if (truth.endOrder === Number.POSITIVE_INFINITY && truth.asked.selector.keys === undefined) {
-        this.#undo(truth, unblock)
-      }
+    const { database, plan } = this.#world
+    for (const { id, blocks, liftedAt } of database.rows.revocations.values()) {
+      if (blocks && liftedAt === undefined) this.#undo({ id }, unblock)
     }
     for (let i = 0; i < plan.clients; i++) this.#enable(`client-${i}`)
   }
 
-  #undo(truth: TrueRevocation, how: (site: Site, tx: Transaction, id: string) => Statements<Undo>): void {
+  #undo(truth: Pick<TrueRevocation, 'id'>, how: (site: Site, tx: Transaction, id: string) => Statements<Undo>): void {
     this.#send<Undo>({ run: (site, tx) => how(site, tx, truth.id), committed: () => {}, done: () => {} })
   }
 

@@ -22,6 +22,8 @@ const SECOND = 1_000_000
 const EVENTS_BETWEEN_BREATHS = 200_000
 /** Seeds that this divides use real signatures, and remember none. */
 const REAL_EVERY = 50
+/** After the faults every block is ended, also those that were still being asked for. */
+const PEACE = [1, 8, 16, 24]
 /** The last seconds of the second act are for looking. */
 const LOOK_MICROS = 8 * SECOND
 
@@ -86,7 +88,7 @@ function begin(play: CorePlay): void {
     world.network.heal()
     for (const { index } of verifiers) world.trouble(index)
   })
-  world.call(healAt + SECOND, () => operators.makePeace())
+  for (const seconds of PEACE) world.call(healAt + seconds * SECOND, () => operators.makePeace())
   world.call(healAt + plan.healMicros - LOOK_MICROS, () => checkEnd(play))
 }
 

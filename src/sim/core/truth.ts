@@ -60,6 +60,8 @@ export interface TrueRevocation {
   endOrder: number
   cut: number
   isUnblocked: boolean
+  /** A restore has wiped it out; a revocation of all stands for it. */
+  isLost: boolean
   liftedMicros: number | undefined
   /** Authority time from which on it was certified to be enforced. */
   certifiedMicros: number | undefined
@@ -146,6 +148,7 @@ export function truthOf(
     endOrder: row.cut === null ? Number.POSITIVE_INFINITY : rest.order,
     cut: row.cut ?? Number.POSITIVE_INFINITY,
     isUnblocked: false,
+    isLost: false,
     liftedMicros: undefined,
     certifiedMicros: undefined,
   }
