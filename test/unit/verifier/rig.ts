@@ -49,6 +49,7 @@ export class Rig {
     )
   }
 
+  /** What is to be done now; when it wants to be woken is in `effects` with the rest. */
   on(event: VerifierEvent): readonly VerifierEffect[] {
     const effects = this.core.on(event, this.now)
     this.effects.push(...effects)
@@ -56,7 +57,7 @@ export class Rig {
       if (effect.kind === 'open-stream') this.stream = effect.stream
       if (effect.kind === 'close-stream' && effect.stream === this.stream) this.stream = undefined
     }
-    return effects
+    return effects.filter(({ kind }) => kind !== 'wake')
   }
 
   /** Time passes, here and in the authority alike. */

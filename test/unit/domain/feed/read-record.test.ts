@@ -104,6 +104,15 @@ describe('an entry', () => {
     textOf('revoke', { until: 2 ** 32 - 2 }),
     textOf('key', { endorsement: 'e'.repeat(4096), retireAfter: 0 }),
     textOf('key', { jwk: { kid: 'key_1', x: 'x'.repeat(1024) } }),
+    textOf('key', {
+      jwk: Object.fromEntries([
+        ['kid', 'key_1'],
+        ...Array.from({ length: 15 }, (_, i) => [`m${i}`, '']),
+      ]),
+    }),
+    textOf('lift')
+      .slice(0, -1)
+      .padEnd(8 * 1024 * 1024 - 1) + '}',
   ])('may be %s', (text) => {
     expect(readRecord(text)).toBeTypeOf('object')
   })
