@@ -52,10 +52,18 @@ export interface Authority {
   reset(): void
 }
 
-/** A later answer is worth nothing: the core has given it up. */
-const SYNC_MS_MAX = 2_500
-const CALL_MS_MAX = 5_000
-const SNAPSHOT_MS_MAX = 30_000
+/**
+ * How long an answer may take, milliseconds. The core gives up about as soon; a later one would be
+ * worth nothing. Of a stream, its beginning counts.
+ */
+export const patience = { sync: 2_500, call: 5_000, snapshot: 30_000 }
+
+export interface AuthorityOptions {
+  readonly urls: readonly string[]
+  readonly incarnation: string
+  readonly msMax: typeof patience
+}
+
 const ANSWER_BYTES_MAX = 256 * 1024
 const ENTRIES_BYTES_MAX = 256 * 1024 * 1024
 const SNAPSHOT_BYTES_MAX = 1024 * 1024 * 1024
@@ -65,20 +73,18 @@ const SPREAD_MS_MAX = 1000
 
 export function createAuthority(
   client: HttpClient,
-  urls: readonly string[],
-  incarnation: string,
+  { urls, incarnation, msMax }: AuthorityOptions,
 ): Authority {
   let at = 0
   const urlOf = (path: string, query: Readonly<Record<string, string>> = {}): string => {
     const search = new URLSearchParams(query).toString()
     return `${urls[at] ?? ''}/v1/feed${path}${search === '' ? '' : `?${search}`}`
   }
-  const post = (path: string, body: unknown, msMax: number): Promise<Answer> =>
-    ask(
-      client,
-      { method: 'POST', url: urlOf(path), accept: JSON_TYPES, body: JSON.stringify(body), msMax },
-      ANSWER_BYTES_MAX,
-    )
+  const post = (path: string, content: unknown, ms: number): Promise<Answer> => {
+    const body = JSON.stringify(content)
+    const call: Call = { method: 'POST', url: urlOf(path), accept: JSON_TYPES, body, msMax: ms }
+    return ask(client, call, ANSWER_BYTES_MAX)
+  }
 
   return {
     get url() {
@@ -88,26 +94,37 @@ export function createAuthority(
       at = (at + 1) % urls.length
     },
     async sync(question) {
-      const answer = await post('/sync', question, SYNC_MS_MAX)
+      const answer = await post('/sync', question, msMax.sync)
       return parsed(answer, ({ head, feedKeys }) =>
         typeof head === 'string' && isJwks(feedKeys) ? { head, feedKeys } : undefined,
       )
     },
     async acknowledge(acknowledgement) {
-      const answer = await post('/acknowledge', acknowledgement, CALL_MS_MAX)
+      const answer = await post('/acknowledge', acknowledgement, msMax.call)
       const taken = parsed(answer, () => ({ isTaken: true }))
       return isFailure(taken) ? taken : undefined
     },
     async entries(after) {
       const url = urlOf('/entries', { after: String(after), incarnation })
-      const call: Call = { method: 'GET', url, accept: JSON_TYPES, msMax: CALL_MS_MAX }
+      const call: Call = { method: 'GET', url, accept: JSON_TYPES, msMax: msMax.call }
       const answer = await ask(client, call, ENTRIES_BYTES_MAX)
       return parsed(answer, ({ entries }) => (isTexts(entries) ? entries : undefined))
     },
-    snapshot: () => readSnapshot(client, urlOf('/snapshot', { incarnation })),
+    snapshot() {
+      const url = urlOf('/snapshot', { incarnation })
+      const accept = 'application/jsonl'
+      return readSnapshot(client, { method: 'GET', url, accept, msMax: msMax.snapshot })
+    },
     stream: (after, receiver) => {
-      const url = urlOf('', { incarnation })
-      return openStream(client, { url, after }, receiver)
+      const call: Call = {
+        method: 'GET',
+        url: urlOf('', { incarnation }),
+        accept: 'text/event-stream',
+        headers: { 'last-event-id': String(after), 'cache-control': 'no-store' },
+        msMax: msMax.call,
+        isStream: true,
+      }
+      return openStream(client, call, receiver)
     },
     reset: () => client.reset(),
   }
@@ -173,14 +190,13 @@ function refusalReader(status: () => number): Pick<Receiver, 'took'> & { failure
 }
 
 /** `{ "head": … }`, then an entry a line. */
-function readSnapshot(client: HttpClient, url: string): Promise<Snapshot | Failure> {
+function readSnapshot(client: HttpClient, call: Call): Promise<Snapshot | Failure> {
   return new Promise((resolve) => {
     const lines: string[] = []
     const reader = createLineReader((line) => lines.push(line), ENTRY_CHARACTERS_MAX)
     let bytes = 0
     let status = 0
     const refusal = refusalReader(() => status)
-    const call: Call = { method: 'GET', url, accept: 'application/jsonl', msMax: SNAPSHOT_MS_MAX }
     client.send(call, {
       opened(code) {
         status = code
@@ -208,27 +224,18 @@ function snapshotOf([first = '', ...entries]: readonly string[]): Snapshot | Fai
     : { isFailure: true, status: 200, reason: `it answered ${FOREIGN}` }
 }
 
-function openStream(
-  client: HttpClient,
-  { url, after }: { readonly url: string; readonly after: Position },
-  receiver: StreamReceiver,
-): () => void {
+function openStream(client: HttpClient, call: Call, receiver: StreamReceiver): () => void {
+  let isClosed = false
   const reader = createSseReader((event, data) => {
+    // What came in one piece with whatever it was closed over.
+    if (isClosed) return
     if (event === 'entry') receiver.entry(data)
     else if (event === 'head') receiver.head(data)
     else if (event === 'spread') receiver.spread(spreadOf(data))
   }, ENTRY_CHARACTERS_MAX)
   let status = 0
   const refusal = refusalReader(() => status)
-  const call: Call = {
-    method: 'GET',
-    url,
-    accept: 'text/event-stream',
-    headers: { 'last-event-id': String(after), 'cache-control': 'no-store' },
-    msMax: CALL_MS_MAX,
-    isStream: true,
-  }
-  return client.send(call, {
+  const giveUp = client.send(call, {
     opened(code, contentType) {
       status = code
       if (code !== 200) return true
@@ -244,6 +251,10 @@ function openStream(
     },
     failed: (reason) => receiver.closed({ isFailure: true, status: 0, reason }),
   })
+  return () => {
+    isClosed = true
+    giveUp()
+  }
 }
 
 /** It is not signed, so it moves nothing but a pause, and that by a second at most. */

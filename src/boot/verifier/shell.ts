@@ -4,7 +4,7 @@ import { refuse } from '#kernel/problem.ts'
 import type { DecisionRequest, VerifierConfig, VerifierCore } from '#verifier/config.ts'
 import { createVerifierCore } from '#verifier/core.ts'
 import { soundRules } from '#verifier/rules.ts'
-import { type Authority, createAuthority } from './authority.ts'
+import { type Authority, createAuthority, patience } from './authority.ts'
 import { type ClockSources, createLocalClock } from './clock.ts'
 import { published, remembering, tokenOf } from './decision.ts'
 import { createEngine, type Engine, type Kept } from './engine.ts'
@@ -110,7 +110,7 @@ function assemble(
   const verifySignature = nodeSignatures()
   const core = createVerifierCore(config, { entropy, verifySignature, rules: soundRules })
   const client = createHttpClient({ ...settled, userAgent: `credctl-verifier/${version}` })
-  const authority = createAuthority(client, urls, incarnation)
+  const authority = createAuthority(client, { urls, incarnation, msMax: patience })
   const engine = createEngine({
     core,
     authority,

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createVerifier } from '#boot/verifier.ts'
 import type { Alarm, Decision, Verifier, VerifierOptions } from '#boot/verifier/types.ts'
-import { AUDIENCE, ISSUER, type TestAuthority, testAuthority } from './test-authority.ts'
+import { AUDIENCE, ISSUER, type TestAuthority, testAuthority, until } from './test-authority.ts'
 
 async function started(
   authority: TestAuthority,
@@ -41,9 +41,7 @@ describe('a verifier', () => {
     expect(await gone).toMatchObject(revoked)
     expect(await verifier.verify(token)).toMatchObject(revoked)
     expect(await verifier.verify(authority.issue())).toMatchObject({ verdict: 'accepted' })
-    await authority.until(
-      () => authority.acknowledged.at(-1)?.['position'] === authority.position(),
-    )
+    await until(() => authority.acknowledged.at(-1)?.['position'] === authority.position())
     expect(verifier.alarms).toEqual([])
     expect(verifier.status()).toMatchObject({
       state: 'fresh',

@@ -80,8 +80,6 @@ export interface TestAuthority {
   stop(): Promise<void>
   /** Listens again where it did. */
   restart(): Promise<void>
-  /** Resolves when a condition holds, looked at after each request. */
-  until(holds: () => boolean): Promise<void>
 }
 
 export async function testAuthority({
@@ -96,19 +94,12 @@ export async function testAuthority({
   const sockets = new Set<Socket>()
   let lastMicros = 0
   let revocations = 0
-  const waiting = new Set<() => void>()
 
   const timeMicros = (): number => {
     lastMicros = Math.max(Math.floor(Date.now() * 1000), lastMicros + 1)
     return lastMicros
   }
-  const happened = (): void => {
-    for (const look of waiting) look()
-  }
-
-  const handler: RequestListener = (request, response) => {
-    void handle(request, response).finally(() => setImmediate(happened))
-  }
+  const handler: RequestListener = (request, response) => void handle(request, response)
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost')
     authority.requests.push({ path: pathname, headers: request.headers })
@@ -241,16 +232,6 @@ export async function testAuthority({
       })
     },
     restart: () => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve)),
-    until: (holds) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          if (!holds()) return
-          waiting.delete(look)
-          resolve()
-        }
-        waiting.add(look)
-        look()
-      }),
   }
   const beats = setInterval(() => authority.beat(), 1000)
   onTestFinished(async () => {
@@ -266,6 +247,16 @@ export async function testAuthority({
   }
   return authority
 }
+
+/** Resolves when a condition holds. */
+export const until = (holds: () => boolean): Promise<void> =>
+  new Promise((resolve) => {
+    const look = (): void => {
+      if (holds()) resolve()
+      else setTimeout(look, 2)
+    }
+    look()
+  })
 
 const eventOf = (entry: FeedEntry): string =>
   `id: ${entry.position}\nevent: entry\ndata: ${textOf(entry)}\n\n`
