@@ -30,7 +30,7 @@ const REPLACED = `SELECT position FROM feed_entry AS old INDEXED BY feed_entry_k
  * below the floor and had its `until` before the bound. A block has none before its end, and an end
  * of a block without one never ends.
  */
-const ENDED = `SELECT subject FROM feed_entry AS entry INDEXED BY feed_entry_until
+const ENDED = `SELECT subject, ?1 - 1 FROM feed_entry AS entry INDEXED BY feed_entry_until
   WHERE op IN ('revoke', 'unblock') AND until_s < ?2 AND position < ?1 AND NOT EXISTS (
     SELECT 1 FROM feed_entry AS part INDEXED BY feed_entry_subject
     WHERE part.subject = entry.subject AND part.op IN ('revoke', 'unblock') AND (
@@ -61,12 +61,9 @@ export function compactFeed(db: Connection, step: CompactionStep): number {
   db.run(RAISE, [step.floor])
   const floor = feedFloor(db)
   let left = step.limit
-  const removeNamed = (sql: string, values: Value[], upTo: Position): void => {
-    for (const [subject, at = upTo] of db.all<readonly [string, Position?]>(sql, [
-      ...values,
-      left,
-    ])) {
-      left -= db.run(REMOVE, [subject, at, left])
+  const removeNamed = (sql: string, ...values: Value[]): void => {
+    for (const [subject, upTo] of db.all<readonly [string, Position]>(sql, [...values, left])) {
+      left -= db.run(REMOVE, [subject, upTo, left])
     }
   }
   const removeAt = (sql: string): void => {
@@ -74,10 +71,10 @@ export function compactFeed(db: Connection, step: CompactionStep): number {
       left -= db.run('DELETE FROM feed_entry WHERE position = ?', [at])
     }
   }
-  removeNamed(LIFTED, [floor], floor)
+  removeNamed(LIFTED, floor)
   removeAt(EPOCHS)
   removeAt(REPLACED)
-  removeNamed(ENDED, [floor, step.endedBeforeSeconds], floor)
+  removeNamed(ENDED, floor, step.endedBeforeSeconds)
   return step.limit - left
 }
 

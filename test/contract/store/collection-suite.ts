@@ -150,6 +150,16 @@ function compactionContract(open: OpenStore): void {
         expect(await places(store)).toEqual([5, 6, 7, 8])
       }))
 
+    it('of a revocation that has ended leaves the lift that lies at the floor', () =>
+      withStore(open, async (store) => {
+        await store.write(async (tx) => {
+          await append(tx, 'revoke', revoke('rev_1'), 50)
+          await append(tx, 'lift', { id: 'rev_1' })
+        })
+        expect(await compact(store, at(2), 100)).toBe(1)
+        expect(await places(store)).toEqual([2])
+      }))
+
     it('keeps of a key its newest entry, of a feed key all, and no opening of an epoch', () =>
       withStore(open, async (store) => {
         await store.write(async (tx) => {
