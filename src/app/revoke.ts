@@ -1,5 +1,5 @@
 import { driftOf, planHash } from '#domain/revocation/plan.ts'
-import type { Matched, Revocation, Selector } from '#domain/revocation/revocation.ts'
+import type { Matched, Reason, Revocation, Selector } from '#domain/revocation/revocation.ts'
 import {
   decideTerms,
   isVain,
@@ -211,11 +211,13 @@ export async function revokeForEvent(
   context: Context,
   tx: Writing,
   selector: Selector,
+  reason: Reason = 'privilege-withdrawn',
 ): Promise<Revocation | undefined> {
   await settleDue(deps, tx)
   const { at: now } = await authorityTime(deps, tx)
-  // Final: to lift it would revive the tokens of a client that is disabled, or no longer there.
-  const request = { selector, reason: 'privilege-withdrawn', final: true } as const
+  // Final: to lift it would revive the tokens of a client that is disabled, or no longer there, or
+  // that was told that they are dead.
+  const request = { selector, reason, final: true }
   const terms = decideTerms(request, { policy: deps.policy, now })
   const matching = await match(deps, tx, terms, now)
   return isVain(terms, matching.matched) ? undefined : publish(deps, context, tx, terms, matching)

@@ -15,6 +15,7 @@ import { newId } from '#kernel/identifier.ts'
 import { type ProblemCode, refuse } from '#kernel/problem.ts'
 import { createHttp, type HttpOptions } from '#server/http.ts'
 import { metadata, openApi } from '#server/documents.ts'
+import { createOauthEndpoints, type OauthEndpoints } from '#server/oauth/endpoints.ts'
 import { snapshotLines } from '#server/feed-snapshot.ts'
 import { statusOptions } from '#server/status.ts'
 import type { FaultLog, OpenAuthority } from './authority.ts'
@@ -53,6 +54,9 @@ export interface ServeContext {
   readonly runOnFrom: (timeMicros: number) => void
 }
 
+/** When all that came in together has been read: the moment at which one transaction serves it. */
+const endOfTick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 /** Unix sockets have room for about this many bytes of path. */
 const SOCKET_PATH_BYTES_MAX = 103
 
@@ -74,18 +78,15 @@ export async function startServer(
   let stopping = false
   await confirmClock(authority, { isConfirmed: options.confirmClock, runOnFrom })
   const { hub, stop: stopFeed } = startFeed(authority, onFault)
+  const oauth = createOauthEndpoints(deps, { endOfTick, onFault })
   const shared: Omit<HttpOptions, 'authenticate' | 'trustProxy'> = {
     dispatch: authority.dispatch,
     newRequestId: () => newId('req', systemClock.now(), systemEntropy),
-    publicDocuments: {
-      issuerPath: new URL(issuer).pathname.replace(/\/$/, ''),
-      jwks: () => jwks(deps),
-      metadata: () => metadata(issuer),
-      openapi: () => openApi(issuer, deps.version),
-    },
+    publicDocuments: publicDocuments(authority, issuer),
     ready: async () => !stopping && (await readiness(authority)),
     feed: { hub, snapshot: (caller, incarnation) => snapshotLines(deps, caller, incarnation) },
     status: statusOptions(deps, issuer),
+    oauth,
     onFault,
   }
   const network = createHttp({
@@ -119,7 +120,7 @@ export async function startServer(
     await network.listen(address).catch((failure: unknown) => refuseListen(address, failure))
     const socketPath = await listenOnSocket(socket, files.socket, warn)
     const bound = network.addresses()[0] as { readonly port: number } | undefined
-    const endPurge = keepPurging(authority, onFault)
+    const endPurge = keepPurging(authority, oauth, onFault)
     const shownHost = address.host.includes(':') ? `[${address.host}]` : address.host
     const url = `${tls === undefined ? 'http' : 'https'}://${shownHost}:${bound?.port ?? address.port}`
     return {
@@ -132,6 +133,7 @@ export async function startServer(
         await stopFeed()
         await Promise.all([network.close(), socket.close()])
         if (socketPath !== undefined) rmSync(socketPath, { force: true })
+        await oauth.settle(true).catch((fault: unknown) => onFault(fault, 'stop'))
         await authority.close()
         release()
       },
@@ -144,16 +146,31 @@ export async function startServer(
   }
 }
 
+const publicDocuments = (
+  { deps }: OpenAuthority,
+  issuer: string,
+): HttpOptions['publicDocuments'] => ({
+  issuerPath: new URL(issuer).pathname.replace(/\/$/, ''),
+  jwks: () => jwks(deps),
+  metadata: () => metadata(issuer),
+  openapi: () => openApi(issuer, deps.version),
+})
+
 const PURGE_EVERY_MS = 10_000
 const PURGE_PAUSE_MS = 50
 
 /** Purges in small steps with pauses between them, for as long as the server runs. */
-function keepPurging({ deps }: OpenAuthority, onFault: FaultLog): () => void {
+function keepPurging(
+  { deps }: OpenAuthority,
+  oauth: OauthEndpoints,
+  onFault: FaultLog,
+): () => void {
   let timer: NodeJS.Timeout | undefined
   let isOver = false
   const step = async (): Promise<void> => {
     let hasMore = false
     try {
+      await oauth.settle()
       hasMore = await purgeStep(deps)
     } catch (fault) {
       onFault(fault, 'purge')

@@ -1,9 +1,31 @@
-/** RFC 8414 §2, as far as there is anything to find; the token endpoint adds to it when it comes. */
+import { grantTypes } from '#app/oauth/grants.ts'
+import { oauthPaths } from '#contract/oauth.ts'
+import { ASSERTION_ALGORITHMS } from '#domain/oauth/assertion.ts'
+
+const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
+
+/**
+ * RFC 8414 §2: what there is, and nothing that there is not. The same stands where OpenID Connect
+ * Discovery looks, since several verifiers look only there; no provider of identities is claimed.
+ */
 export const metadata = async (issuer: string): Promise<object> => ({
   issuer,
+  token_endpoint: `${issuer}${oauthPaths.token}`,
   jwks_uri: `${issuer}/.well-known/jwks.json`,
   response_types_supported: [],
+  grant_types_supported: grantTypes.map(({ name }) => name),
+  ...authentication('token'),
+  revocation_endpoint: `${issuer}${oauthPaths.revocation}`,
+  ...authentication('revocation'),
+  introspection_endpoint: `${issuer}${oauthPaths.introspection}`,
+  ...authentication('introspection'),
+  introspection_signing_alg_values_supported: ['ES256'],
   service_documentation: `${issuer}/openapi.json`,
+})
+
+const authentication = (endpoint: string): Record<string, readonly string[]> => ({
+  [`${endpoint}_endpoint_auth_methods_supported`]: AUTH_METHODS,
+  [`${endpoint}_endpoint_auth_signing_alg_values_supported`]: ASSERTION_ALGORITHMS,
 })
 
 let document: Promise<object> | undefined

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { adminApi } from '#contract/admin-api.ts'
 import { StreamQuery } from '#contract/feed.ts'
 import type { AnyRoute } from '#contract/route.ts'
+import { type OauthEndpoint, oauthPaths } from '#contract/oauth.ts'
 import type { WireCall } from '#contract/transport.ts'
 import type { Caller } from '#app/deps.ts'
 import {
@@ -13,7 +14,10 @@ import {
   rowOf,
   toProblem,
 } from '#kernel/problem.ts'
+import { FORM_CHARACTERS_MAX } from '#domain/oauth/form.ts'
 import type { Dispatch } from './dispatch.ts'
+import { type OauthAnswer, refusalAnswer } from './oauth/answer.ts'
+import type { OauthCall, OauthEndpoints } from './oauth/endpoints.ts'
 import type { FeedHub, FeedSink } from './feed-stream.ts'
 import { mountStatus, type StatusOptions } from './status.ts'
 
@@ -41,6 +45,7 @@ export interface HttpOptions {
   readonly feed?: FeedStreams
   /** `/status/<credential id>`; without it, it is not served here. */
   readonly status?: StatusOptions
+  readonly oauth?: OauthEndpoints
   readonly newRequestId: () => string
   readonly publicDocuments: PublicDocuments
   /**
@@ -97,6 +102,7 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   mountContract(app, options)
   if (options.feed !== undefined) mountFeed(app, options, options.feed)
   if (options.status !== undefined) mountStatus(app, options.status)
+  if (options.oauth !== undefined) mountOauth(app, options, options.oauth)
   return app
 }
 
@@ -255,6 +261,62 @@ const wireCall = (operation: string, request: FastifyRequest): WireCall => ({
 const idempotencyOf = (given: string | string[] | undefined): { idempotencyKey?: string } =>
   typeof given === 'string' ? { idempotencyKey: given } : {}
 
+/**
+ * The OAuth endpoints take forms and nothing else, and answer in the words of their RFCs, also where it
+ * is Fastify that refuses.
+ */
+function mountOauth(app: FastifyInstance, options: HttpOptions, endpoints: OauthEndpoints): void {
+  const { issuerPath } = options.publicDocuments
+  const send = (reply: FastifyReply, { status, headers, body }: OauthAnswer): FastifyReply =>
+    reply
+      .status(status)
+      .headers({ pragma: 'no-cache', ...headers })
+      .send(body)
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    const form = { parseAs: 'string', bodyLimit: FORM_CHARACTERS_MAX } as const
+    scope.addContentTypeParser(FORM_TYPE, form, (_, body, done) => done(null, body))
+    scope.setErrorHandler((thrown, request, reply) => {
+      const problem = foreseen(thrown)
+      if (problem.code === 'internal') options.onFault(thrown, request.id)
+      return send(reply, refusalAnswer(problem))
+    })
+    for (const [endpoint, path] of Object.entries(oauthPaths)) {
+      for (const url of new Set([path, `${issuerPath}${path}`])) {
+        scope.post(url, async (request, reply) => {
+          const call = oauthCall(endpoint as OauthEndpoint, request)
+          return send(reply, await endpoints.answer(call))
+        })
+      }
+    }
+  })
+}
+
+const FORM_TYPE = 'application/x-www-form-urlencoded'
+
+function oauthCall(endpoint: OauthEndpoint, request: FastifyRequest): OauthCall {
+  const { headers, id, ip, raw, url } = request
+  const userAgent = headers['user-agent']?.slice(0, 200)
+  const at = url.indexOf('?')
+  return {
+    endpoint,
+    query: at === -1 ? '' : url.slice(at + 1),
+    body: typeof request.body === 'string' ? request.body : '',
+    authorizations: authorizationsOf(raw.rawHeaders),
+    accept: headers.accept ?? '',
+    origin: {
+      transport: request.socket.remoteAddress === undefined ? 'socket' : 'http',
+      ...(request.socket.remoteAddress === undefined ? {} : { ip }),
+      ...(userAgent === undefined ? {} : { userAgent }),
+    },
+    requestId: id,
+  }
+}
+
+/** Every one of them: of several, Node itself shows only the first. */
+const authorizationsOf = (rawHeaders: readonly string[]): string[] =>
+  rawHeaders.filter((_, i) => rawHeaders[i - 1]?.toLowerCase() === 'authorization' && i % 2 === 1)
+
 function mountHealth(app: FastifyInstance, { ready }: HttpOptions): void {
   app.get('/livez', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_, reply) => {
@@ -272,10 +334,18 @@ function mountDocuments(app: FastifyInstance, documents: PublicDocuments): void 
     )
   publish('/.well-known/jwks.json', JWKS_SECONDS_MAX, documents.jwks)
   publish('/.well-known/oauth-authorization-server', JWKS_SECONDS_MAX, documents.metadata)
+  publish('/.well-known/openid-configuration', JWKS_SECONDS_MAX, documents.metadata)
   if (documents.issuerPath !== '') {
     publish(`${documents.issuerPath}/.well-known/jwks.json`, JWKS_SECONDS_MAX, documents.jwks)
     const metadata = `/.well-known/oauth-authorization-server${documents.issuerPath}`
     publish(metadata, JWKS_SECONDS_MAX, documents.metadata)
+    // OpenID Connect Discovery §4 puts the well-known part behind the path, RFC 8414 §5 before it.
+    for (const url of [
+      `${documents.issuerPath}/.well-known/openid-configuration`,
+      `/.well-known/openid-configuration${documents.issuerPath}`,
+    ]) {
+      publish(url, JWKS_SECONDS_MAX, documents.metadata)
+    }
     publish(`${documents.issuerPath}/openapi.json`, JWKS_SECONDS_MAX, documents.openapi)
   }
   publish('/openapi.json', JWKS_SECONDS_MAX, documents.openapi)
@@ -309,6 +379,7 @@ const GET_PATHS = [
   '/readyz',
   '/.well-known/jwks.json',
   '/.well-known/oauth-authorization-server',
+  '/.well-known/openid-configuration',
   '/openapi.json',
 ]
 
@@ -319,6 +390,7 @@ function methodsAt(path: string): string[] {
     if (new RegExp(`^${pattern}$`).test(path)) methods.add(route.method)
   }
   if (GET_PATHS.includes(path)) methods.add('GET')
+  if (Object.values(oauthPaths).some((one) => one === path)) methods.add('POST')
   if (/^\/status\/[^/]+$/.test(path)) methods.add('GET').add('POST')
   if (methods.has('GET')) methods.add('HEAD')
   return [...methods].sort()

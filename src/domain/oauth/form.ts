@@ -20,6 +20,7 @@ const REPEATABLE: ReadonlySet<string> = new Set(['resource', 'audience'])
  */
 export function readForm(body: string): Form | string {
   if (FORM_CHARACTERS_MAX < body.length) return 'the form is too long'
+  if (/[^\x20-\x7e]/.test(body)) return 'the form is not well encoded'
   const values = new Map<string, string[]>()
   const pairs = body === '' ? [] : body.split('&')
   if (PARAMETERS_MAX < pairs.length) return 'the form has too many parameters'

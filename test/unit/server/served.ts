@@ -4,6 +4,7 @@ import { jwks } from '#app/keys.ts'
 import { createDispatch, type Operating } from '#server/dispatch.ts'
 import { metadata, openApi } from '#server/documents.ts'
 import { createHttp } from '#server/http.ts'
+import { createOauthEndpoints } from '#server/oauth/endpoints.ts'
 import { createOperations } from '#server/operations.ts'
 import { recordScopeRefusal } from '#server/scope-refusal.ts'
 import { createWorld, ISSUER, type TestWorld } from '../world.ts'
@@ -44,6 +45,10 @@ export async function served(instead: Partial<Operating> = {}): Promise<Served> 
       metadata: () => metadata(ISSUER),
       openapi: () => openApi(ISSUER, deps.version),
     },
+    oauth: createOauthEndpoints(deps, {
+      endOfTick: async () => {},
+      onFault: (fault) => faults.push(fault),
+    }),
     ready: async () => state.ready,
     onFault: (fault) => faults.push(fault),
     trustProxy: false,

@@ -1,0 +1,44 @@
+import { verifyToken } from '#app/verify-token.ts'
+import type { Client } from '#domain/client/client.ts'
+import { refuseClient } from '#domain/oauth/presented.ts'
+import { refuse } from '#kernel/problem.ts'
+import { callingClient, contextOf, type OauthCore } from './core.ts'
+import type { OauthRequest } from './grants.ts'
+
+/**
+ * Revokes a token for the client that it was issued to (RFC 7009). What is no token of ours, or has
+ * expired, is fine: nothing of it is left. `token_type_hint` changes nothing.
+ *
+ * A client without credentials, such as a CI job's, revokes by holding the token: to take away what is
+ * one's own needs no more. Whatever else comes without credentials is answered alike.
+ *
+ * Refusals: `client-refused`, `rate-limited`, `request-invalid`, `token-foreign`.
+ */
+export async function revokeToken(core: OauthCore, request: OauthRequest): Promise<void> {
+  const { presented, form } = request
+  const named = presented.kind === 'none' ? presented.clientId : undefined
+  const known = named === undefined ? await callingClient(core, request) : undefined
+  const token = form.one('token') ?? refuse('request-invalid', 'token is missing')
+  const { verdict, claims } = await verifyToken(core.deps, { token, scopes: [] })
+  const client = known ?? (await publicClient(core, named, claims))
+  if (claims === undefined) return
+  if (claims['client_id'] !== client.id) {
+    refuse('token-foreign', 'the token was issued to another client', {
+      facts: { clientId: client.id },
+    })
+  }
+  if (verdict === 'expired') return
+  await core.selfRevocations.revoke(String(claims['jti']), contextOf(client, request))
+}
+
+async function publicClient(
+  { deps }: OauthCore,
+  clientId: string | undefined,
+  claims: Readonly<Record<string, unknown>> | undefined,
+): Promise<Client> {
+  if (clientId === undefined || claims?.['client_id'] !== clientId)
+    return refuseClient('no credentials')
+  const client = await deps.store.read((tx) => tx.findClient(clientId))
+  if (client === undefined || 0 < client.authMethods.length) return refuseClient('no credentials')
+  return client
+}
