@@ -13,6 +13,7 @@ import { createNodeSigner } from '#signer/node-signer.ts'
 import type { Store } from '#store/port.ts'
 import { openSqliteStore } from '#store/sqlite/open.ts'
 import { entropyOf } from './chance.ts'
+import { createFeedStreams, type FeedStreams } from './feed-streams.ts'
 import type { NodeClocks } from './clocks.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import type { PlantedBug } from './planted-bug.ts'
@@ -23,6 +24,7 @@ export const ISSUER = 'https://authority.sim'
 export interface SimAuthority {
   readonly deps: Deps
   readonly serve: (call: WireCall) => Promise<WireAnswer>
+  readonly streams: FeedStreams
   /** What time it is in the authority, which is what every decision is judged by. */
   timeMicros(): number
   close(): Promise<void>
@@ -51,10 +53,11 @@ export async function createSimAuthority(
     rowMicros = Math.max(rowMicros, timeMicros)
   })
   const keyEncryptionKey = entropyOf(seed, 'key-encryption-key').bytes(32)
+  const gathering = new Set<Promise<WireAnswer>>()
   const deps: Deps = {
     store,
     signer: createNodeSigner(() => keyEncryptionKey),
-    clock: authorityClock(clock, clocks),
+    clock: authorityClock(clock, clocks, gathering),
     entropy: entropyOf(seed, 'authority'),
     policy: policyOf(ttlSeconds),
     foreignIssuers: {
@@ -74,18 +77,51 @@ export async function createSimAuthority(
   })
   const requestId = newId('req', deps.clock.now(), deps.entropy)
   await initAuthority(deps, { caller: SIMULATOR, requestId }, ISSUER, 'memory')
+  const serve = (call: WireCall): Promise<WireAnswer> =>
+    dispatch(bug.call?.(call) ?? call, SIMULATOR)
   return {
     deps,
-    serve: (call) => dispatch(bug.call?.(call) ?? call, SIMULATOR),
+    serve: (call) =>
+      call.operation === 'acknowledgeFeed' ? gathered(clock, gathering, serve(call)) : serve(call),
+    streams: createFeedStreams(deps, SIMULATOR, clock),
     timeMicros: () => Math.max(rowMicros, clocks.wallMicros(clock.nowMicros())),
     close: () => store.close(),
   }
 }
 
-const authorityClock = (clock: VirtualClock, clocks: NodeClocks): Clock => ({
+/**
+ * What the authority itself sleeps for is the gathering of acknowledgements, which nobody launched: so
+ * whoever waits for one of them is at rest until the sleep is over, and awake from then on.
+ */
+const authorityClock = (
+  clock: VirtualClock,
+  clocks: NodeClocks,
+  gathering: ReadonlySet<Promise<WireAnswer>>,
+): Clock => ({
   now: () => instant(Math.floor(clocks.wallMicros(clock.nowMicros()) / 1000)),
-  sleep: (durationMs) => clock.sleep(durationMs),
+  sleep: (durationMs) =>
+    new Promise((resolve) => {
+      clock.at(clock.nowMicros() + durationMs * 1000, () =>
+        clock.launch(async () => {
+          resolve()
+          await Promise.allSettled(gathering)
+        }),
+      )
+    }),
 })
+
+const gathered = (
+  clock: VirtualClock,
+  gathering: Set<Promise<WireAnswer>>,
+  answer: Promise<WireAnswer>,
+): Promise<WireAnswer> =>
+  clock.wait((resume) => {
+    gathering.add(answer)
+    void answer.then((value) => {
+      gathering.delete(answer)
+      resume(value)
+    })
+  })
 
 /** Tells the feed's time after every commit: authority time is the later of it and the clock. */
 const watching = (store: Store, tell: (timeMicros: number) => void): Store => ({

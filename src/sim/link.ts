@@ -33,6 +33,10 @@ export interface Link {
   readonly transport: Transport
   /** Whether the newest answer was tampered with. */
   wasReplayed(): boolean
+  /** Carries something one way; answers whether it is under way, or lost. */
+  carry(arrive: () => void): boolean
+  /** The same on a stream: nothing overtakes, and what is lost breaks it. */
+  stream(): (arrive: () => void) => boolean
 }
 
 /** What a caller waits for an answer. */
@@ -70,6 +74,20 @@ export function linkOf(options: LinkOptions): Link {
 
   return {
     wasReplayed: () => wasReplayed,
+    carry(arrive) {
+      if (lost()) return false
+      clock.at(arrival(), arrive)
+      return true
+    },
+    stream() {
+      let lastMicros = 0
+      return (arrive) => {
+        if (lost()) return false
+        lastMicros = Math.max(lastMicros, arrival())
+        clock.at(lastMicros, arrive)
+        return true
+      }
+    },
     async transport(call) {
       wasReplayed = false
       const sent = JSON.stringify(call)

@@ -1,15 +1,17 @@
 import type { Admin } from '#contract/admin-api.ts'
 import { Problem } from '#kernel/problem.ts'
-import {
-  createVerifierCore,
-  type VerifierCapabilities,
-  type VerifierConfig,
-  type VerifierCore,
-} from '#verifier/core.ts'
-import type { SyncQuestion, VerifierEffect } from '#verifier/asker.ts'
-import type { VerifierDecision } from '#verifier/decide.ts'
+import { createVerifierCore } from '#verifier/core.ts'
+import type {
+  VerifierCapabilities,
+  VerifierConfig,
+  VerifierCore,
+  VerifierDecision,
+} from '#verifier/config.ts'
+import type { SyncQuestion, VerifierEffect, VerifierEvent } from '#verifier/protocol.ts'
 import type { NodeClocks } from './clocks.ts'
+import { createFollowing } from './following.ts'
 import type { Link } from './link.ts'
+import type { FeedStreams } from './feed-streams.ts'
 import type { Sightings } from './sightings.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -38,7 +40,8 @@ export interface VerifierNodeOptions {
   readonly clocks: NodeClocks
   readonly config: VerifierConfig
   readonly capabilities: VerifierCapabilities
-  readonly admin: Pick<Admin, 'syncFeed'>
+  readonly admin: Pick<Admin, 'syncFeed' | 'listFeedEntries' | 'acknowledgeFeed'>
+  readonly streams: FeedStreams
   readonly link: Link
   readonly notes: NodeNotes
   readonly sightings: Sightings
@@ -71,18 +74,24 @@ export function createVerifierNode(options: VerifierNodeOptions): VerifierNode {
   const waiting = new Set<() => void>()
   let attempt: Attempt | undefined
 
+  const tell = (event: VerifierEvent): void => perform(core.on(event, localMicros()))
+  const follow = createFollowing({ ...options, tell })
   const perform = (effects: readonly VerifierEffect[]): void => {
     for (const effect of effects) {
       if (effect.kind === 'ask') ask(effect.question)
       else if (effect.kind === 'wake') wake(effect.atMicros)
-      else notes.alarmed(effect.detail)
+      else if (effect.kind === 'alarm') notes.alarmed(effect.detail)
+      else if (effect.kind === 'applied') {
+        notes.applied(effect.position, effect.timeMicros)
+        for (const decideAgain of waiting) decideAgain()
+      } else follow(effect)
     }
   }
   const wake = (atMicros: number): void => {
     if (atMicros === Number.POSITIVE_INFINITY) return
     const delay = Math.max(0, atMicros - localMicros())
     const at = clocks.trueMicros(clocks.monotonicMicros(clock.nowMicros()) + delay)
-    clock.at(at, () => perform(core.on({ kind: 'woken' }, localMicros())))
+    clock.at(at, () => tell({ kind: 'woken' }))
   }
   const ask = (question: SyncQuestion): void => {
     const mine: Attempt = { sentMicros: clock.nowMicros(), state: 'under-way' }
@@ -93,23 +102,18 @@ export function createVerifierNode(options: VerifierNodeOptions): VerifierNode {
       const isUseful = answer !== undefined && !options.link.wasReplayed()
       mine.state = isUseful && isQuick(mine, clock, config) ? 'good' : 'spoiled'
       const { nonce } = question
-      const before = core.applied()
-      perform(
+      tell(
         answer === undefined
-          ? core.on({ kind: 'unanswered', nonce }, localMicros())
-          : core.on({ kind: 'answered', nonce, ...answer }, localMicros()),
+          ? { kind: 'unanswered', nonce }
+          : { kind: 'answered', nonce, ...answer },
       )
-      const head = core.applied()
-      if (head === undefined || head === before) return
-      notes.applied(head.position, head.time)
-      for (const decideAgain of waiting) decideAgain()
     })
   }
 
   return {
     core,
     localMicros,
-    start: () => perform(core.on({ kind: 'started' }, localMicros())),
+    start: () => tell({ kind: 'started' }),
     verify: verifying({ clock, core, localMicros, perform, waiting }),
     excuse(waitedMicros) {
       if (attempt === undefined) return undefined

@@ -188,6 +188,7 @@ function nodeOf(network: Network, parts: NodeParts, partitions: readonly Span[])
     },
     capabilities: { entropy, verifySignature, rules: { ...soundRules, ...bug?.rules } },
     admin,
+    streams: network.authority.streams,
     link,
     notes,
     sightings,
