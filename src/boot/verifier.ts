@@ -17,4 +17,5 @@ export const createVerifier: typeof published.createVerifier = (options) =>
     },
     entropy: systemEntropy,
     version: VERSION,
+    startMsMax: 5_000,
   })

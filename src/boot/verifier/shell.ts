@@ -31,10 +31,10 @@ export interface Surroundings {
   readonly clock: ClockSources
   readonly entropy: Entropy
   readonly version: string
+  /** How long a start waits for its first lease. */
+  readonly startMsMax: number
 }
 
-/** How long a start waits for its first lease. */
-const START_MS_MAX = 5_000
 /** How long a decision that cannot be taken waits for the authority. */
 const WAIT_MS_MAX = 250
 const INCARNATION_BYTES = 16
@@ -54,10 +54,12 @@ export async function startVerifier(
   const { verifier, closed } = facade(parts)
   const abort = (): void => void verifier.close()
   signal?.addEventListener('abort', abort)
+  // It may have been aborted while the file was read.
+  if (signal?.aborted === true) abort()
   void closed.then(() => signal?.removeEventListener('abort', abort))
   await until(
     parts.engine,
-    START_MS_MAX,
+    surroundings.startMsMax,
     () => parts.engine.isClosed || parts.staleness() === undefined,
   )
   throwIfAborted(signal)

@@ -1,27 +1,79 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer as createTcp, type AddressInfo, connect, type Socket } from 'node:net'
+import { tmpdir, uptime } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createVerifier } from '#boot/verifier.ts'
+import { systemEntropy } from '#boot/system.ts'
+import { startVerifier, type Surroundings } from '#boot/verifier/shell.ts'
 import type { Alarm, Decision, Verifier, VerifierOptions } from '#boot/verifier/types.ts'
 import { AUDIENCE, ISSUER, type TestAuthority, testAuthority, until } from './test-authority.ts'
 
+const optionsFor = (authority: Pick<TestAuthority, 'url'>): VerifierOptions => ({
+  issuer: ISSUER,
+  audience: AUDIENCE,
+  url: authority.url,
+  name: 'api-1',
+})
+
+/** The real machine, but less patient with a start. */
+const machine: Surroundings = {
+  clock: {
+    steadyMs: () => performance.now(),
+    wallMs: () => Date.now(),
+    uptimeSeconds: () => uptime(),
+  },
+  entropy: systemEntropy,
+  version: '0',
+  startMsMax: 1500,
+}
+
 async function started(
-  authority: TestAuthority,
+  authority: Pick<TestAuthority, 'url'>,
   options: Partial<VerifierOptions> = {},
-): Promise<Verifier & { readonly alarms: Alarm[] }> {
-  const alarms: Alarm[] = []
-  const verifier = await createVerifier({
-    issuer: ISSUER,
-    audience: AUDIENCE,
-    url: authority.url,
-    name: 'api-1',
-    onAlarm: (alarm) => alarms.push(alarm),
-    ...options,
-  })
+): Promise<Verifier & { readonly alarms: string[] }> {
+  const alarms: string[] = []
+  const onAlarm = ({ detail }: Alarm) => void alarms.push(detail)
+  const verifier = await startVerifier({ ...optionsFor(authority), onAlarm, ...options }, machine)
   onTestFinished(() => verifier.close())
   return Object.assign(verifier, { alarms })
 }
 
 const ended = (verifier: Verifier, token: string | Decision): Promise<Decision> =>
   new Promise((resolve) => verifier.onRevoked(token, resolve))
+
+/** Bytes passed on, unless and until a test stops them; what came from the authority may be changed. */
+async function proxyTo(url: string) {
+  const sockets = new Set<Socket>()
+  const state = { isStalled: false, change: (text: string): string => text }
+  const server = createTcp((near) => {
+    const far = connect(Number(new URL(url).port), '127.0.0.1')
+    for (const socket of [near, far]) {
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket)).on('error', () => undefined)
+    }
+    near.on('data', (chunk) => void (state.isStalled || far.write(chunk)))
+    far.on('data', (chunk) => void (state.isStalled || near.write(state.change(String(chunk)))))
+    near.on('close', () => far.destroy())
+    far.on('close', () => state.isStalled || near.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy()
+  }
+  onTestFinished(() => {
+    server.close()
+    cut()
+  })
+  const { port } = server.address() as AddressInfo
+  return Object.assign(state, { url: `http://127.0.0.1:${port}`, cut })
+}
+
+async function stateFile(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'credctl-state-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return join(folder, 'state')
+}
 
 describe('a verifier', () => {
   it('starts with a lease, accepts, and stops accepting what is revoked', async () => {
@@ -43,13 +95,386 @@ describe('a verifier', () => {
     expect(await verifier.verify(authority.issue())).toMatchObject({ verdict: 'accepted' })
     await until(() => authority.acknowledged.at(-1)?.['position'] === authority.position())
     expect(verifier.alarms).toEqual([])
-    expect(verifier.status()).toMatchObject({
+    const { incarnation } = authority.questions[0] ?? {}
+    expect(verifier.status()).toEqual({
       state: 'fresh',
       position: authority.position(),
       headAgeSeconds: expect.any(Number),
       name: 'api-1',
       url: authority.url,
-      incarnation: authority.questions[0]?.['incarnation'],
+      incarnation,
     })
+    expect(verifier.status().headAgeSeconds).toBeGreaterThanOrEqual(0)
+    expect(incarnation).toMatch(/^[\w-]{22}$/)
+  })
+
+  it('demands what it is told to demand', async () => {
+    const authority = await testAuthority()
+    const verifier = await started(authority)
+    const token = authority.issue({ acr: 'pwd', auth_time: 1 })
+    const verdict = async (options: object) => (await verifier.verify(token, options)).verdict
+    expect(await verdict({})).toBe('accepted')
+    expect(await verdict({ scopes: ['read', 'write'] })).toBe('accepted')
+    expect(await verdict({ scopes: ['read', 'admin'] })).toBe('insufficient-scope')
+    expect(await verdict({ acr: ['pwd', 'mfa'] })).toBe('accepted')
+    expect(await verdict({ acr: ['mfa'] })).toBe('step-up-required')
+    expect(await verdict({ maxAgeSeconds: 60 })).toBe('step-up-required')
+    await expect(verdict({ scopes: 'read' })).rejects.toMatchObject({ code: 'usage-invalid' })
+    expect(() => verifier.middleware({ scopes: [''] })).toThrow(/scopes/)
+    const text = undefined as unknown as string
+    expect(await verifier.verify(text)).toEqual({ verdict: 'invalid', detail: 'it is no text' })
+  })
+
+  it('is told so at once when its options are wrong, and asks nobody', async () => {
+    const authority = await testAuthority()
+    const wrong = createVerifier({ ...optionsFor(authority), leewaySeconds: 60 })
+    await expect(wrong).rejects.toMatchObject({ code: 'usage-invalid' })
+    expect(authority.requests).toEqual([])
+  })
+
+  it('passes its options on to the core', async () => {
+    const authority = await testAuthority()
+    const verifier = await started(authority, { mode: 'strict', audience: ['x', AUDIENCE] })
+    expect(authority.questions[0]).toMatchObject({
+      mode: 'strict',
+      name: 'api-1',
+      audiences: ['x', AUDIENCE],
+    })
+    const decision = await verifier.verify(authority.issue({ aud: 'x' }))
+    expect(decision.verdict).toBe('accepted')
+  })
+
+  it('has no lease beyond its own limit', async () => {
+    const authority = await testAuthority()
+    const proxy = await proxyTo(authority.url)
+    const verifier = await started(proxy, { stalenessSeconds: 1.2 })
+    const token = authority.issue()
+    expect((await verifier.verify(token)).verdict).toBe('accepted')
+    const gone = ended(verifier, token)
+    proxy.isStalled = true
+    expect(await gone).toMatchObject({ verdict: 'stale' })
+    expect(verifier.status()).toMatchObject({ state: 'stale', cause: 'lease' })
+    const revocationId = authority.revoke({ clients: ['bot'] })
+    expect(await verifier.verify(token)).toMatchObject({ verdict: 'stale', retryAfterSeconds: 1 })
+    proxy.isStalled = false
+    proxy.cut()
+    await vi.waitFor(async () => expect((await verifier.verify(token)).verdict).toBe('revoked'), {
+      timeout: 4000,
+    })
+    expect(await verifier.verify(token)).toMatchObject({ revocationId })
+  })
+
+  it('trusts the pinned keys and no others', async () => {
+    const authority = await testAuthority()
+    const other = await testAuthority()
+    const good = await started(authority, { feedKeys: { keys: [authority.feedKey.jwk] } })
+    expect(good.status().state).toBe('fresh')
+    const starting = started(authority, { feedKeys: [other.feedKey.jwk] })
+    const verifier = await starting
+    expect(verifier.status()).toMatchObject({ state: 'stale', cause: 'cold' })
+  })
+
+  it('waits for what it does not know yet, shares the question, and then accepts', async () => {
+    const authority = await testAuthority()
+    const verifier = await started(authority)
+    await until(() => authority.streams.size === 1)
+    const before = authority.questions.length
+    // A stream that is silent: only by asking can it come to know.
+    authority.streams.clear()
+    authority.append('lift', { id: 'rev_none' })
+    const token = authority.issue()
+    const decisions = await Promise.all([verifier.verify(token), verifier.verify(token)])
+    expect(decisions.map(({ verdict }) => verdict)).toEqual(['accepted', 'accepted'])
+    expect(authority.questions.length).toBe(before + 1)
+  })
+
+  it('answers `stale` at once where nobody can be asked', async () => {
+    const authority = await testAuthority()
+    const verifier = await started(authority, { stalenessSeconds: 1.2 })
+    const token = authority.issue()
+    const gone = ended(verifier, token)
+    await authority.stop()
+    await gone
+    expect(await verifier.verify(token)).toMatchObject({ verdict: 'stale', cause: 'lease' })
+    await until(() => verifier.status().failure === 'ECONNREFUSED')
+    await authority.restart()
+    await vi.waitFor(async () => expect((await verifier.verify(token)).verdict).toBe('accepted'), {
+      timeout: 4500,
+    })
+    expect(verifier.status()).not.toHaveProperty('failure')
+  }, 10_000)
+
+  it('comes up while the authority is down, and recovers by itself', async () => {
+    const authority = await testAuthority()
+    const token = authority.issue()
+    await authority.stop()
+    const verifier = await started(authority)
+    expect(verifier.status()).toMatchObject({ state: 'stale', cause: 'cold' })
+    expect(await verifier.verify(token)).toMatchObject({ verdict: 'stale', cause: 'cold' })
+    await authority.restart()
+    await vi.waitFor(async () => expect((await verifier.verify(token)).verdict).toBe('accepted'), {
+      timeout: 4000,
+    })
+  }, 10_000)
+
+  it('goes to another address where the first does not answer', async () => {
+    const gone = await testAuthority()
+    await gone.stop()
+    const authority = await testAuthority()
+    const verifier = await started(authority, { url: [gone.url, authority.url] })
+    expect(verifier.status()).toMatchObject({ state: 'fresh', url: authority.url })
+  })
+
+  it('opens its stream again where it was cut', async () => {
+    const authority = await testAuthority()
+    const verifier = await started(authority)
+    const token = authority.issue()
+    const gone = ended(verifier, token)
+    await until(() => authority.streams.size === 1)
+    authority.cut()
+    await until(() => authority.streams.size === 0)
+    authority.revoke({ clients: ['bot'] })
+    expect(await gone).toMatchObject({ verdict: 'revoked' })
+    const { headers } = authority.requests.findLast(({ path }) => path === '/v1/feed') ?? {}
+    expect(Number(headers?.['last-event-id'])).toBeGreaterThan(0)
+  })
+
+  it('takes the snapshot where it is below the floor', async () => {
+    const authority = await testAuthority()
+    authority.revoke({ clients: ['bot'] })
+    const token = authority.issue({ feed_seq: 4294967296, root_seq: 4294967296 })
+    authority.floor = authority.position()
+    const verifier = await started(authority)
+    expect((await verifier.verify(token)).verdict).toBe('revoked')
+    expect(authority.requests.map(({ path }) => path)).toContain('/v1/feed/snapshot')
+  })
+
+  it('alarms where an entry was forged on the way, and is not deceived', async () => {
+    const authority = await testAuthority()
+    const proxy = await proxyTo(authority.url)
+    const verifier = await started(proxy)
+    const token = authority.issue()
+    expect((await verifier.verify(token)).verdict).toBe('accepted')
+    await until(() => authority.streams.size === 1)
+    proxy.change = (text) => text.replaceAll('"clients":["bot"]', '"clients":["dog"]')
+    const gone = ended(verifier, token)
+    authority.revoke({ clients: ['bot'] })
+    await vi.waitFor(() => expect(verifier.alarms.join()).toMatch(/does not speak for/))
+    proxy.change = (text) => text
+    expect(await gone).toMatchObject({ verdict: 'revoked' })
+  })
+
+  it('says what the authority refuses it with, once for each answer that only an operator can change', async () => {
+    const authority = await testAuthority()
+    authority.intercept = (request, response) => {
+      if (request.url !== '/v1/feed/sync') return false
+      response.writeHead(401, { 'content-type': 'application/json' })
+      response.end('{"code":"token-refused","detail":"the credential was removed"}')
+      return true
+    }
+    const controller = new AbortController()
+    const alarms: string[] = []
+    const starting = createVerifier({
+      ...optionsFor(authority),
+      signal: controller.signal,
+      onAlarm: ({ detail }) => void alarms.push(detail),
+    })
+    await until(() => 0 < alarms.length)
+    controller.abort(new Error('enough'))
+    await expect(starting).rejects.toThrow('enough')
+    expect(alarms[0]).toBe(
+      'the authority gives no head: the credential was removed [token-refused]',
+    )
+  })
+
+  it('warns the process where nobody listens to alarms', async () => {
+    const authority = await testAuthority()
+    const path = await stateFile()
+    await writeFile(path, 'rubbish\n', { mode: 0o600 })
+    const warning = new Promise<Error>((resolve) => process.once('warning', resolve))
+    const verifier = await createVerifier({ ...optionsFor(authority), snapshotFile: path })
+    onTestFinished(() => verifier.close())
+    expect(await warning).toMatchObject({ name: 'CredctlAlarm', code: 'CREDCTL_ALARM' })
+  })
+
+  it('waits a random part of the hint before it acknowledges', async () => {
+    const authority = await testAuthority()
+    await started(authority)
+    await until(() => authority.streams.size === 1)
+    for (const stream of authority.streams) stream.write('event: spread\ndata: 50\n\n')
+    authority.append('lift', { id: 'rev_none' })
+    await until(() => authority.acknowledged.at(-1)?.['position'] === authority.position())
+  })
+})
+
+describe('a machine that was asleep', () => {
+  it('decides nothing before it has asked again', async () => {
+    const authority = await testAuthority()
+    let sleptMs = 0
+    const verifier = await startVerifier(optionsFor(authority), {
+      ...machine,
+      clock: {
+        steadyMs: () => performance.now(),
+        wallMs: () => Date.now() + sleptMs,
+        uptimeSeconds: () => 1000.01 + (performance.now() + sleptMs) / 1000,
+      },
+    })
+    onTestFinished(() => verifier.close())
+    const token = authority.issue()
+    expect((await verifier.verify(token)).verdict).toBe('accepted')
+    const asked = authority.questions.length
+    // Nothing on the way any more, as after a night.
+    authority.intercept = () => true
+    sleptMs = 5_000
+    expect(await verifier.verify(token)).toMatchObject({ verdict: 'stale', cause: 'clock' })
+    authority.intercept = undefined
+    await vi.waitFor(async () => expect((await verifier.verify(token)).verdict).toBe('accepted'), {
+      timeout: 4500,
+    })
+    expect(authority.questions.length).toBeGreaterThan(asked)
+  }, 10_000)
+})
+
+describe('closing', () => {
+  it('gives the lease back, tells who is watched, and decides nothing any more', async () => {
+    const authority = await testAuthority()
+    const verifier = await started(authority)
+    const token = authority.issue()
+    const gone = ended(verifier, token)
+    await Promise.all([verifier.close(), verifier.close()])
+    expect(authority.acknowledged.filter(({ released }) => released === true)).toHaveLength(1)
+    expect(await gone).toMatchObject({ verdict: 'stale' })
+    expect(await verifier.verify(token)).toMatchObject({ verdict: 'stale', cause: 'cold' })
+    expect(verifier.status()).toMatchObject({ state: 'closed' })
+    expect(verifier.status()).not.toHaveProperty('cause')
+    await until(() => authority.streams.size === 0)
+  })
+
+  it('ends where the authority does not answer', async () => {
+    const authority = await testAuthority()
+    const verifier = await started(authority)
+    authority.intercept = () => true
+    await verifier.close()
+    expect(verifier.status().state).toBe('closed')
+  })
+
+  it('happens at the end of a block', async () => {
+    const authority = await testAuthority()
+    {
+      await using verifier = await createVerifier(optionsFor(authority))
+      expect(verifier.status().state).toBe('fresh')
+    }
+    expect(authority.acknowledged.at(-1)).toMatchObject({ released: true })
+  })
+
+  it('happens by a signal, which is let go of then', async () => {
+    const authority = await testAuthority()
+    const controller = new AbortController()
+    const verifier = await started(authority, { signal: controller.signal })
+    controller.abort()
+    expect(verifier.status().state).toBe('closed')
+    await verifier.close()
+    const reading = new AbortController()
+    const snapshotFile = await stateFile()
+    const asked = authority.questions.length
+    const begun = createVerifier({ ...optionsFor(authority), snapshotFile, signal: reading.signal })
+    reading.abort('while it reads')
+    await expect(begun).rejects.toBe('while it reads')
+    await until(() => authority.streams.size === 0)
+    expect(authority.questions.length).toBeLessThanOrEqual(asked + 1)
+    const never = createVerifier({ ...optionsFor(authority), signal: AbortSignal.abort('no') })
+    await expect(never).rejects.toBe('no')
+  })
+
+  it('answers at once who waits for a decision', async () => {
+    const authority = await testAuthority()
+    const verifier = await started(authority)
+    authority.intercept = () => true
+    const token = authority.issue({ feed_seq: 4294967396 })
+    const deciding = verifier.verify(token)
+    const closing = verifier.close()
+    expect(await deciding).toMatchObject({ verdict: 'stale' })
+    await closing
+  })
+})
+
+describe('a watch', () => {
+  it('is set by a decision or a token, but not by a copy, which does not know its token', async () => {
+    const authority = await testAuthority()
+    const verifier = await started(authority)
+    const token = authority.issue()
+    const decision = await verifier.verify(token)
+    expect(JSON.stringify(decision)).not.toContain(token)
+    expect(() => verifier.onRevoked({ ...decision }, () => undefined)).toThrow(
+      expect.objectContaining({ code: 'usage-invalid', next: expect.stringMatching(/copy/) }),
+    )
+    const calls: string[] = []
+    const watch = verifier.onRevoked(decision, () => calls.push('decision'))
+    const other = verifier.onRevoked(token, () => calls.push('token'))
+    const third = verifier.onRevoked(token, () => calls.push('third'))
+    watch('an event', 'of a socket')
+    third[Symbol.dispose]()
+    authority.revoke({ clients: ['bot'] })
+    await until(() => 0 < calls.length)
+    expect(calls).toEqual(['token'])
+    other()
+  })
+})
+
+describe('the snapshot file', () => {
+  it('speeds the next start: no entry of before is fetched again, and its keys are trusted', async () => {
+    const authority = await testAuthority()
+    authority.revoke({ clients: ['other'] })
+    const snapshotFile = await stateFile()
+    const first = await started(authority, { snapshotFile })
+    await vi.waitFor(async () => expect(await readFile(snapshotFile, 'utf8')).toContain('rev_1'))
+    await first.close()
+    authority.requests.length = 0
+    const second = await started(authority, { snapshotFile })
+    expect(second.status()).toMatchObject({ state: 'fresh', position: authority.position() })
+    const { headers } = authority.requests.find(({ path }) => path === '/v1/feed') ?? {}
+    expect(headers?.['last-event-id'] ?? String(authority.position())).toBe(
+      String(authority.position()),
+    )
+    expect(authority.requests.map(({ path }) => path)).not.toContain('/v1/feed/entries')
+    expect(second.alarms).toEqual([])
+  })
+
+  it('grants no lease, and an old one brings back nothing that was revoked since', async () => {
+    const authority = await testAuthority()
+    const token = authority.issue()
+    const snapshotFile = await stateFile()
+    const first = await started(authority, { snapshotFile })
+    await vi.waitFor(async () => expect(await readFile(snapshotFile, 'utf8')).not.toBe(''))
+    const old = await readFile(snapshotFile)
+    await first.close()
+    authority.revoke({ clients: ['bot'] })
+    await writeFile(snapshotFile, old)
+    authority.intercept = () => true
+    const controller = new AbortController()
+    const held = createVerifier({
+      ...optionsFor(authority),
+      snapshotFile,
+      signal: controller.signal,
+    })
+    await until(() => authority.requests.filter(({ path }) => path.endsWith('/sync')).length === 2)
+    controller.abort('held')
+    await expect(held).rejects.toBe('held')
+    authority.intercept = undefined
+    const second = await started(authority, { snapshotFile })
+    expect((await second.verify(token)).verdict).toBe('revoked')
+  })
+
+  it('of another authority is passed over with an alarm', async () => {
+    const authority = await testAuthority()
+    const snapshotFile = await stateFile()
+    await writeFile(snapshotFile, '{"format":"credctl-verifier-state","issuer":"x"}\n', {
+      mode: 0o600,
+    })
+    const verifier = await started(authority, { snapshotFile })
+    expect(verifier.status().state).toBe('fresh')
+    expect(verifier.alarms).toEqual([
+      `the snapshot file ${snapshotFile} is passed over: it is of another authority`,
+    ])
   })
 })
