@@ -1,0 +1,389 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Credential } from '#domain/credential/credential.ts'
+import type { Position } from '#domain/feed/position.ts'
+import { readRecord } from '#domain/feed/read-record.ts'
+import { acknowledge, follow } from './followers.ts'
+import { createWorld, refusalOf, type TestWorld } from '../world.ts'
+import { type Token, verdicts, withTokens } from './tokens.ts'
+
+const ids = (...tokens: (Token | undefined)[]): string[] => tokens.map((one) => one?.id ?? '')
+
+async function revoked(world: TestWorld, over: object = {}): Promise<string> {
+  const asked = { selector: { clients: ['a'] }, reason: 'testing' as const, ...over }
+  return (await world.admin.revoke(asked)).revocation?.id ?? ''
+}
+
+describe('lifting a part', () => {
+  it('gives just these tokens back, and says what became of each', async () => {
+    const { world, a, b } = await withTokens()
+    const id = await revoked(world)
+    await revoked(world, { selector: { tokens: ids(a[1]) } })
+    const [dead] = (await world.admin.issueTokens({ clientId: 'b', ttlSeconds: 1 })).items
+    world.clock.advance(1000)
+    const lifted = await world.admin.liftRevocation({
+      id,
+      onlyTokens: [...ids(a[0], a[1], b[0]), 'cred_x', dead?.credential.id ?? '', ...ids(a[0])],
+      justification: 'not stolen',
+    })
+    expect(lifted.items).toEqual([
+      { target: `token:${a[0]?.id}`, result: 'revived' },
+      {
+        target: `token:${a[1]?.id}`,
+        result: 'revived',
+      },
+      { target: `token:${b[0]?.id}`, result: 'not-revoked-by-it' },
+      { target: 'token:cred_x', result: 'not-found', detail: 'no such credential is on record' },
+      {
+        target: `token:${dead?.credential.id}`,
+        result: 'not-revoked-by-it',
+        detail: 'it expired at 2026-11-23T19:08:01.000Z',
+      },
+    ])
+    expect(lifted).toMatchObject({
+      alreadyLifted: false,
+      revocation: { id, state: 'lifted' },
+      revived: { credentials: 2, byClient: { a: 2 } },
+      replacement: {
+        exceptions: { tokens: ids(a[0], a[1]).sort(), sessions: ids(a[0], a[1]).sort() },
+        matched: { credentials: 0, byClient: {} },
+      },
+    })
+    expect(await verdicts(world, [...a, ...b])).toEqual(Array(4).fill('accepted'))
+  })
+
+  it('says what something else revokes still', async () => {
+    const { world, a } = await withTokens()
+    const other = await revoked(world, { selector: { subjects: ['a-job'] }, block: true })
+    const id = await revoked(world, { block: true })
+    const { items, revived } = await world.admin.liftRevocation({ id, onlyTokens: ids(a[0]) })
+    expect(items).toEqual([
+      { target: `token:${a[0]?.id}`, result: 'still-revoked', detail: `by ${other}` },
+    ])
+    expect(revived.credentials).toBe(0)
+    expect(await verdicts(world, a)).toEqual(['revoked', 'revoked'])
+  })
+
+  it('is two entries, one after the other: the old cut, the old publication, and more spared', async () => {
+    const { world, a } = await withTokens()
+    const id = await revoked(world, { graceSeconds: 30, message: 'ask ops', incidentId: 'inc-1' })
+    const old = await world.admin.showRevocation({ id })
+    world.clock.advance(4321)
+    const [fresh] = (await world.admin.issueTokens({ clientId: 'a' })).items
+    const { position } = await world.admin.showAuthority({})
+    const { replacement } = await world.admin.liftRevocation({ id, onlyTokens: ids(a[0]) })
+    const entries = await world.store.read((tx) => tx.feedEntries(position, 9))
+    const records = entries.map(({ bytes }) => readRecord(new TextDecoder().decode(bytes)))
+    expect(records).toMatchObject([
+      { op: 'lift', id, untilSeconds: expect.any(Number) },
+      {
+        op: 'revoke',
+        id: replacement?.id,
+        position: position + 2,
+        cut: old.position,
+        publishedMs: Date.parse(old.publishedAt),
+        graceEndMs: Date.parse(old.publishedAt) + 30_000,
+        message: 'ask ops',
+        exceptions: { tokens: ids(a[0]), sessions: ids(a[0]) },
+      },
+    ])
+    const same = ({
+      id: _,
+      position: __,
+      state,
+      enforcedBy,
+      exceptions,
+      matched,
+      ...rest
+    }: typeof old) => rest
+    expect(replacement && same(replacement)).toEqual(same(old))
+    // In grace it had taken nothing yet; when that is over, it takes the other one and nothing newer.
+    world.clock.advance(30_000 - 4321)
+    const all = [...a, { token: fresh?.token ?? '', id: '' }]
+    expect(await verdicts(world, all)).toEqual(['accepted', 'revoked', 'accepted'])
+  })
+
+  it('keeps a block, and an end that was set', async () => {
+    const { world, a } = await withTokens()
+    const id = await revoked(world, { block: true, expiresAt: '2026-11-23T19:10:00Z' })
+    const { replacement } = await world.admin.liftRevocation({ id, onlyTokens: ids(a[0]) })
+    expect(replacement).toMatchObject({
+      blocks: true,
+      cut: null,
+      expiresAt: '2026-11-23T19:10:00.000Z',
+    })
+    expect(await verdicts(world, a)).toEqual(['accepted', 'revoked'])
+    const issue = () => world.admin.issueTokens({ clientId: 'a' })
+    expect((await refusalOf(issue())).code).toBe('issuance-blocked')
+    world.clock.advance(120_000)
+    expect((await issue()).items).toHaveLength(1)
+    expect(await verdicts(world, a)).toEqual(['accepted', 'revoked'])
+  })
+
+  it('after a block has ended keeps the place at which it did', async () => {
+    const { world, a } = await withTokens()
+    const id = await revoked(world, { block: true })
+    await world.admin.unblockRevocation({ id })
+    const { cut } = await world.admin.showRevocation({ id })
+    const [fresh] = (await world.admin.issueTokens({ clientId: 'a' })).items
+    const { replacement } = await world.admin.liftRevocation({ id, onlyTokens: ids(a[0]) })
+    expect(replacement).toMatchObject({ cut, blocks: false })
+    const all = [...a, { token: fresh?.token ?? '', id: '' }]
+    expect(await verdicts(world, all)).toEqual(['accepted', 'revoked', 'accepted'])
+    const again = await world.admin.liftRevocation({
+      id: replacement?.id ?? '',
+      onlyTokens: ids(a[1]),
+    })
+    expect(again.replacement).toMatchObject({ cut })
+    expect(await verdicts(world, all)).toEqual(['accepted', 'accepted', 'accepted'])
+  })
+
+  it('is enforced anew, and concerns whom the old one did', async () => {
+    const { world, a } = await withTokens()
+    await world.admin.updateClient({ id: 'a', audiences: ['https://a.example'] })
+    await follow(world, { id: 'inc_1', audiences: ['https://a.example', world.issuer] })
+    const id = await revoked(world)
+    await acknowledge(world, 'inc_1')
+    expect((await world.admin.showRevocation({ id })).state).toBe('enforced')
+    const { replacement } = await world.admin.liftRevocation({ id, onlyTokens: ids(a[0]) })
+    expect(replacement).toMatchObject({
+      state: 'published',
+      enforcedBy: '2026-11-23T19:08:10.001Z',
+    })
+    const ofBoth = await Promise.all(
+      [id, replacement?.id ?? ''].map((one) => world.store.read((tx) => tx.findRevocation(one))),
+    )
+    const [old, fresh] = ofBoth.map((one) => one?.coverage)
+    expect(fresh).toEqual({ ...old, publishedMicros: fresh?.publishedMicros })
+    expect(fresh?.publishedMicros).toBeGreaterThan(old?.publishedMicros ?? Infinity)
+    await acknowledge(world, 'inc_1')
+    expect((await world.admin.showRevocation({ id: replacement?.id ?? '' })).state).toBe('enforced')
+  })
+
+  it('of a list keeps the rest of the list', async () => {
+    const { world, a, b } = await withTokens()
+    const id = await revoked(world, { selector: { tags: { team: 'x' } } })
+    const { replacement } = await world.admin.liftRevocation({ id, onlyTokens: ids(b[1]) })
+    expect(replacement?.matched).toEqual({
+      credentials: 3,
+      byClient: { a: 2, b: 1 },
+      byScope: { 'deploy:prod': 2, 'deploy:dev': 2, read: 1 },
+      byAudience: { [world.issuer]: 2, 'https://b.example': 1 },
+    })
+    expect(await verdicts(world, [...a, ...b])).toEqual([
+      'revoked',
+      'revoked',
+      'revoked',
+      'accepted',
+    ])
+  })
+
+  it('takes the session along', async () => {
+    const { world, a } = await withTokens()
+    const parent = await world.store.read((tx) => tx.findCredential(a[0]?.id ?? ''))
+    if (parent === undefined) throw new Error('no parent')
+    const child: Credential = { ...parent, id: 'cred_child', parentId: parent.id }
+    await world.store.write((tx) => tx.insertCredentials([child]))
+    const id = await revoked(world)
+    const { revived } = await world.admin.liftRevocation({ id, onlyTokens: ['cred_child'] })
+    expect(revived.credentials).toBe(2)
+    expect(await verdicts(world, a)).toEqual(['accepted', 'revoked'])
+  })
+
+  it('refuses what is final, lifted, unknown, or hits none of them, and changes nothing', async () => {
+    const { world, a, b } = await withTokens()
+    const id = await revoked(world)
+    const final = await revoked(world, { selector: { clients: ['b'] }, final: true })
+    const { position } = await world.admin.showAuthority({})
+    const codeOf = async (one: string, onlyTokens: string[]) =>
+      (await refusalOf(world.admin.liftRevocation({ id: one, onlyTokens }))).code
+    expect(await codeOf(final, ids(b[0]))).toBe('revocation-final')
+    expect(await codeOf('rev_x', ids(a[0]))).toBe('revocation-unknown')
+    expect(await codeOf(id, ids(b[0]))).toBe('nothing-matched')
+    expect(await codeOf(id, [])).toBe('nothing-matched')
+    expect((await world.admin.showAuthority({})).position).toBe(position)
+    await world.admin.liftRevocation({ id })
+    expect(await codeOf(id, ids(a[0]))).toBe('revocation-lifted')
+  })
+
+  it('is told again under its key, and is on record on both sides', async () => {
+    const { world, a } = await withTokens()
+    const id = await revoked(world)
+    const body = { onlyTokens: ids(a[0]), justification: 'not stolen' }
+    const call = () =>
+      world.call('liftRevocation', { params: { id }, body, idempotencyKey: 'once' })
+    const first = await call()
+    const second = await call()
+    expect(second).toEqual(first)
+    expect((await world.admin.listRevocations({})).items).toHaveLength(2)
+    const replacement = (await world.admin.listRevocations({})).items[0]?.id
+    const [lift] = (await world.admin.listAudit({ action: 'revocation.lift' })).items
+    expect(lift).toMatchObject({
+      target: `revocation:${id}`,
+      justification: 'not stolen',
+      detail: { replacement, tokens: ids(a[0]), credentials: 1 },
+    })
+    const [create] = (await world.admin.listAudit({ target: `revocation:${replacement}` })).items
+    expect(create).toMatchObject({ action: 'revocation.create', detail: { replaces: id } })
+  })
+
+  it('changes the state of the named sessions and of nothing else, whatever is revoked how', async () => {
+    const seen = new Set<string>()
+    await fc.assert(
+      fc.asyncProperty(anyScene, async (scene) => {
+        const world = await createWorld()
+        const tokens = await play(world, scene)
+        const before = await statesOf(world, tokens)
+        const { items: all } = await world.admin.listRevocations({})
+        const target = all[scene.which % all.length]
+        if (target === undefined || target.state === 'lifted') return
+        const onlyTokens = tokens.filter((_, i) => scene.named.includes(i)).map(({ id }) => id)
+        const answer = await world
+          .as({ actor: 'local:x', scopes: 'all', origin: { transport: 'embedded' } })
+          .liftRevocation({ id: target.id, onlyTokens })
+          .catch(() => undefined)
+        const after = await statesOf(world, tokens)
+        const revived = answer?.items?.filter(({ result }) => result === 'revived') ?? []
+        const sessions = new Set(
+          tokens
+            .filter(({ id }) => revived.some((item) => item.target === `token:${id}`))
+            .map(({ sessionId }) => sessionId),
+        )
+        for (const [i, token] of tokens.entries()) {
+          if (sessions.has(token.sessionId)) continue
+          expect([token.id, after[i]]).toEqual([token.id, before[i]])
+        }
+        for (const { id } of tokens.filter(({ id }) =>
+          revived.some((item) => item.target === `token:${id}`),
+        )) {
+          expect(after[tokens.findIndex((one) => one.id === id)]).toBe('active')
+        }
+        seen.add(answer === undefined ? 'refused' : 'lifted')
+        if (sessions.size !== 0) seen.add('revived')
+        if (answer?.items?.some(({ result }) => result === 'still-revoked')) seen.add('still')
+      }),
+      { numRuns: 60, seed: 11 },
+    )
+    expect([...seen].sort()).toEqual(['lifted', 'refused', 'revived', 'still'])
+  })
+
+  it('I8: a whole lift revives nothing that another one matches; the end of a block nothing at all', async () => {
+    const seen = new Set<string>()
+    await fc.assert(
+      fc.asyncProperty(anyScene, fc.boolean(), async (scene, isUnblock) => {
+        const world = await createWorld()
+        const tokens = await play(world, scene)
+        const before = await statesOf(world, tokens)
+        const { items: all } = await world.admin.listRevocations({})
+        const target = all[scene.which % all.length]
+        if (target === undefined) return
+        if (isUnblock) {
+          await world.admin.unblockRevocation({ id: target.id })
+          expect(await statesOf(world, tokens)).toEqual(before)
+          if (target.blocks) seen.add('unblocked')
+          return
+        }
+        await world.admin.liftRevocation({ id: target.id })
+        const after = await statesOf(world, tokens)
+        for (const [i, token] of tokens.entries()) {
+          const shown = await world.admin.showCredential({ id: token.id })
+          if (after[i] === 'revoked') expect(shown.revocationId).not.toBe(target.id)
+          if (before[i] === 'active') expect(after[i]).toBe('active')
+          if (before[i] !== 'active' && after[i] === 'active') seen.add('revived')
+          if (before[i] === 'revoked' && after[i] === 'revoked') seen.add('still')
+          // What another one matches, judged one by one and by its own record alone.
+          const others = all.filter(({ id, state }) => id !== target.id && state !== 'lifted')
+          if (others.some((one) => matchesByHand(one, token))) expect(after[i]).not.toBe('active')
+        }
+      }),
+      { numRuns: 60, seed: 13 },
+    )
+    expect([...seen].sort()).toEqual(['revived', 'still', 'unblocked'])
+  })
+})
+
+interface Scene {
+  readonly steps: readonly Step[]
+  readonly named: readonly number[]
+  readonly which: number
+}
+type Step =
+  | {
+      readonly kind: 'issue'
+      readonly clientId: string
+      readonly scope: string
+      readonly derived: boolean
+    }
+  | {
+      readonly kind: 'revoke'
+      readonly selector: object
+      readonly block: boolean
+      readonly reach: 'sessions' | 'tokens'
+    }
+
+const clients = ['a', 'b']
+const scopes = ['x', 'y']
+const anyIssue: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constant('issue' as const),
+  clientId: fc.constantFrom(...clients),
+  scope: fc.constantFrom(...scopes),
+  derived: fc.boolean(),
+})
+const anyRevoke: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constant('revoke' as const),
+  selector: fc.constantFrom(
+    { clients: ['a'] },
+    { clients: ['b'] },
+    { scopes: ['x'] },
+    { clients: ['a'], scopes: ['y'] },
+    { all: true },
+  ),
+  block: fc.boolean(),
+  reach: fc.constantFrom('sessions' as const, 'tokens' as const),
+})
+const anyScene: fc.Arbitrary<Scene> = fc.record({
+  steps: fc
+    .tuple(
+      fc.array(anyIssue, { minLength: 2, maxLength: 4 }),
+      anyRevoke,
+      fc.array(fc.oneof(anyIssue, anyRevoke), { maxLength: 5 }),
+    )
+    .map(([first, second, rest]) => [...first, second, ...rest]),
+  named: fc.uniqueArray(fc.nat(5), { minLength: 1, maxLength: 3 }),
+  which: fc.nat(5),
+})
+
+async function play(world: TestWorld, { steps }: Scene): Promise<Credential[]> {
+  for (const id of clients) await world.admin.createClient({ id, scopes })
+  const tokens: Credential[] = []
+  for (const step of steps) {
+    if (step.kind === 'revoke') {
+      const { selector, block, reach } = step
+      await world.admin.revoke({ selector, block, reach, reason: 'testing' }).catch(() => undefined)
+      continue
+    }
+    const asked = { clientId: step.clientId, scopes: [step.scope] }
+    const answer = await world.admin.issueTokens(asked).catch(() => undefined)
+    const id = answer?.items[0]?.credential.id
+    const one = id === undefined ? undefined : await world.store.read((tx) => tx.findCredential(id))
+    if (one === undefined) continue
+    tokens.push(one)
+    if (!step.derived) continue
+    const { position } = await world.admin.showAuthority({})
+    const child = { ...one, id: `${one.id}z`, parentId: one.id, feedSeq: position as Position }
+    await world.store.write((tx) => tx.insertCredentials([child]))
+    tokens.push(child)
+  }
+  return tokens
+}
+
+const statesOf = (world: TestWorld, tokens: readonly Credential[]): Promise<string[]> =>
+  Promise.all(tokens.map(async ({ id }) => (await world.admin.showCredential({ id })).state))
+
+type Shown = Awaited<ReturnType<TestWorld['admin']['showRevocation']>>
+
+const matchesByHand = ({ selector, exceptions, cut, reach }: Shown, token: Credential): boolean =>
+  (selector.clients.length === 0 || selector.clients.includes(token.clientId)) &&
+  (selector.scopes.length === 0 || token.scopes.some((one) => selector.scopes.includes(one))) &&
+  !exceptions.clients.includes(token.clientId) &&
+  (cut === null || (reach === 'sessions' ? token.rootSeq : token.feedSeq) < cut)
