@@ -1,0 +1,297 @@
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { describe, expect, it } from 'vitest'
+import { exchangeIdentity, type ExchangeRequest } from '#app/exchange.ts'
+import { createIdentityTokens } from '#federation/identity.ts'
+import { Problem } from '#kernel/problem.ts'
+import { createWorld, ISSUER, refusalOf, remote, type TestWorld } from '../world.ts'
+
+const CI = 'https://ci.example'
+const ORIGIN = { origin: { transport: 'http' as const }, requestId: 'req_1' }
+const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true })
+const other = await generateKeyPair('RS256')
+const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256' }] }
+
+let jobs = 0
+/** A job's token, as its CI system would sign it. */
+async function jobToken(
+  { clock }: TestWorld,
+  claims: Readonly<Record<string, unknown>> = {},
+  key: CryptoKey = privateKey,
+): Promise<string> {
+  const now = Math.floor(clock.now() / 1000)
+  jobs += 1
+  const all: Record<string, unknown> = {
+    iss: CI,
+    aud: ISSUER,
+    sub: 'repo:o/r:ref:refs/heads/main',
+    repository_id: '4711',
+    ref: 'refs/heads/main',
+    jti: `job-${jobs}`,
+    iat: now,
+    exp: now + 300,
+    ...claims,
+  }
+  const present = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+  return new SignJWT(present).setProtectedHeader({ alg: 'RS256', kid: 'k' }).sign(key)
+}
+
+const trust = {
+  id: 'deploys',
+  form: 'github-actions' as const,
+  issuer: CI,
+  claims: { repository_id: ['4711'], ref: ['refs/heads/main'] },
+  clientId: 'bot',
+  scopes: ['deploy:prod', 'deploy:eu'],
+  jwks,
+}
+const written = (change: object = {}) => structuredClone({ ...trust, ...change })
+
+async function worldOfTrust(change?: object): Promise<TestWorld> {
+  const identityTokens = createIdentityTokens(async () => undefined)
+  const world = await createWorld({ identityTokens })
+  await world.admin.createClient({ id: 'bot', scopes: ['deploy:*'], audiences: ['https://api'] })
+  await world.admin.createTrust(written(change))
+  return world
+}
+
+const exchanged = ({ deps }: TestWorld, request: ExchangeRequest) =>
+  exchangeIdentity(deps, ORIGIN, request)
+
+describe('a trust', () => {
+  it('is created, listed, shown, changed and removed, and each is on record', async () => {
+    const { admin } = await worldOfTrust()
+    expect(await admin.showTrust({ id: 'deploys' })).toMatchObject({
+      issuer: CI,
+      audience: ISSUER,
+      mode: 'enforce',
+      conditions: [],
+      allowsPrivate: false,
+    })
+    const changed = await admin.updateTrust({ id: 'deploys', mode: 'audit', ttlSecondsMax: 60 })
+    expect(changed.trust).toMatchObject({ mode: 'audit', ttlSecondsMax: 60, clientId: 'bot' })
+    expect((await admin.listTrusts({})).items).toHaveLength(1)
+    expect((await admin.listTrusts({ clientId: 'nobody' })).items).toEqual([])
+    await admin.deleteTrust({ id: 'deploys' })
+    const gone = await refusalOf(admin.showTrust({ id: 'deploys' }))
+    expect(gone.code).toBe('trust-unknown')
+    const { items } = await admin.listAudit({ target: 'trust:deploys' })
+    expect(items.map(({ action }) => action).toSorted()).toEqual([
+      'trust.create',
+      'trust.delete',
+      'trust.update',
+    ])
+  })
+
+  it('that is unsound is refused and not kept, and so is a change that makes it so', async () => {
+    const { admin } = await worldOfTrust()
+    const unbound = written({ id: 'x', claims: { repository: ['o/r'] } })
+    expect((await refusalOf(admin.createTrust(unbound))).code).toBe('trust-unsound')
+    expect((await refusalOf(admin.showTrust({ id: 'x' }))).code).toBe('trust-unknown')
+    const worse = admin.updateTrust({ id: 'deploys', conditions: ['1'] })
+    expect((await refusalOf(worse)).code).toBe('trust-unsound')
+    expect((await admin.showTrust({ id: 'deploys' })).conditions).toEqual([])
+  })
+
+  it.for<[string, object, string]>([
+    ['twice', {}, 'trust-exists'],
+    ['of no client', { id: 'x', clientId: 'nobody' }, 'client-unknown'],
+    [
+      'of a form without an issuer',
+      { id: 'x', form: 'oidc', issuer: undefined },
+      'request-invalid',
+    ],
+  ])('is not created %s', async ([, change, code]) => {
+    const { admin } = await worldOfTrust()
+    expect((await refusalOf(admin.createTrust(written(change)))).code).toBe(code)
+  })
+
+  it('that gives administration is written only by who holds it', async () => {
+    const world = await worldOfTrust()
+    await world.admin.createClient({ id: 'ops', scopes: ['admin:*'] })
+    const caller = remote(['admin:trusts:write'])
+    const request = written({ id: 'x', clientId: 'ops', scopes: ['admin:keys:write'] })
+    const { code } = await refusalOf(world.as(caller).createTrust(request))
+    expect(code).toBe('policy-denied')
+  })
+
+  it('that is removed takes back what it gave', async () => {
+    const world = await worldOfTrust()
+    const { token } = await exchanged(world, { token: await jobToken(world) })
+    const { revocationId } = await world.admin.deleteTrust({ id: 'deploys' })
+    const { verdict, revocationId: by } = await world.admin.verifyToken({ token })
+    expect({ verdict, by }).toEqual({ verdict: 'revoked', by: revocationId })
+  })
+})
+
+describe('an exchange', () => {
+  it('gives a token of the client, with the trust, its subject and no more than was asked', async () => {
+    const world = await worldOfTrust({ ttlSecondsMax: 120 })
+    const { token, credentials, grant } = await exchanged(world, {
+      token: await jobToken(world),
+      scopes: ['deploy:prod'],
+      ttlSeconds: 3000,
+    })
+    expect(grant).toMatchObject({ scopes: ['deploy:prod'], ttlSeconds: 120 })
+    expect(credentials[0]).toMatchObject({
+      clientId: 'bot',
+      trustId: 'deploys',
+      subject: 'repo:o/r:ref:refs/heads/main',
+      createdBy: 'trust:deploys',
+    })
+    const { verdict, claims } = await world.admin.verifyToken({ token })
+    expect({ verdict, trust: claims?.['trust'] }).toEqual({ verdict: 'accepted', trust: 'deploys' })
+    const everything = await exchanged(world, { token: await jobToken(world) })
+    expect(everything.grant.scopes.toSorted()).toEqual(['deploy:eu', 'deploy:prod'])
+  })
+
+  it('of one trust is revoked by its name, and blocked by it', async () => {
+    const world = await worldOfTrust()
+    const { token } = await exchanged(world, { token: await jobToken(world) })
+    await world.admin.revoke({ selector: { trusts: ['deploys'] }, reason: 'compromise' })
+    expect((await world.admin.verifyToken({ token })).verdict).toBe('revoked')
+    const again = exchanged(world, { token: await jobToken(world) })
+    expect((await refusalOf(again)).code).toBe('issuance-blocked')
+  })
+
+  it('uses the token up, but a try that fails does not', async () => {
+    const world = await worldOfTrust()
+    const token = await jobToken(world)
+    const tooMuch = await refusalOf(exchanged(world, { token, scopes: ['deploy:us'] }))
+    expect(tooMuch.code).toBe('trust-unmatched')
+    await exchanged(world, { token })
+    const replayed = await refusalOf(exchanged(world, { token }))
+    expect(replayed.message).toMatch(/used before/)
+  })
+
+  it('knows a token without a jti by its signature', async () => {
+    const world = await worldOfTrust()
+    const token = await jobToken(world, { jti: undefined })
+    await exchanged(world, { token })
+    expect((await refusalOf(exchanged(world, { token }))).message).toMatch(/used before/)
+    await exchanged(world, { token: await jobToken(world, { jti: undefined, n: 2 }) })
+  })
+
+  it('of two at once with one token gives one', async () => {
+    const world = await worldOfTrust()
+    const token = await jobToken(world)
+    const both = await Promise.allSettled([
+      exchanged(world, { token }),
+      exchanged(world, { token }),
+    ])
+    expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+  })
+
+  it.for<[string, Record<string, unknown>, string]>([
+    ['another repository', { repository_id: '1' }, 'repository_id'],
+    ['another branch', { ref: 'refs/heads/dev' }, 'ref'],
+    ['no branch', { ref: undefined }, 'ref'],
+    ['another audience', { aud: 'https://github.com/o' }, 'aud'],
+  ])('with %s is refused, with the table of claims', async ([, claims, line]) => {
+    const world = await worldOfTrust()
+    const refused = await refusalOf(exchanged(world, { token: await jobToken(world, claims) }))
+    expect(refused.code).toBe('trust-unmatched')
+    const { trusts } = refused.facts as { trusts: { claims: { claim: string; ok: boolean }[] }[] }
+    const failed = trusts[0]?.claims.filter(({ ok }) => !ok).map(({ claim }) => claim)
+    expect(failed).toEqual([line])
+  })
+
+  it('of a token that its issuer did not sign, or that has expired, tells nothing of the trust', async () => {
+    const world = await worldOfTrust()
+    const tokens = [
+      await jobToken(world, {}, other.privateKey),
+      await jobToken(world, { exp: Math.floor(world.clock.now() / 1000) - 60 }),
+      `${await jobToken(world)}AAAA`,
+    ]
+    for (const token of tokens) {
+      const refused = await refusalOf(exchanged(world, { token }))
+      expect(refused.code).toBe('trust-unmatched')
+      expect(refused.facts).toEqual({ trusts: [] })
+      expect(refused.message).not.toMatch(/4711|repository/)
+    }
+  })
+
+  it('of an issuer that no trust names is refused, and so is what is no token', async () => {
+    const world = await worldOfTrust()
+    const stranger = exchanged(world, {
+      token: await jobToken(world, { iss: 'https://x.example' }),
+    })
+    expect((await refusalOf(stranger)).code).toBe('trust-unmatched')
+    expect((await refusalOf(exchanged(world, { token: 'x' }))).code).toBe('token-malformed')
+    const named = exchanged(world, { token: await jobToken(world), trustId: 'other' })
+    expect((await refusalOf(named)).code).toBe('trust-unmatched')
+  })
+
+  it('is refused while the trust is on trial, while its client is disabled, and by a condition', async () => {
+    const onTrial = await worldOfTrust({ mode: 'audit' })
+    const tried = await refusalOf(exchanged(onTrial, { token: await jobToken(onTrial) }))
+    expect(tried.message).toMatch(/audit/)
+    const world = await worldOfTrust({ conditions: ['trust.claims.event_name == "push"'] })
+    const unmet = await refusalOf(exchanged(world, { token: await jobToken(world) }))
+    expect(unmet.message).toMatch(/condition/)
+    await exchanged(world, { token: await jobToken(world, { event_name: 'push' }) })
+    await world.admin.disableClient({ id: 'bot' })
+    const token = await jobToken(world, { event_name: 'push' })
+    expect((await refusalOf(exchanged(world, { token }))).message).toMatch(/disabled/)
+  })
+
+  it('takes the first trust by name that gives what is asked for', async () => {
+    const world = await worldOfTrust()
+    await world.admin.createTrust(written({ id: 'a-eu', scopes: ['deploy:eu'] }))
+    const eu = await exchanged(world, { token: await jobToken(world), scopes: ['deploy:eu'] })
+    const prod = await exchanged(world, { token: await jobToken(world), scopes: ['deploy:prod'] })
+    expect([eu.trustId, prod.trustId]).toEqual(['a-eu', 'deploys'])
+  })
+
+  it('is on record, also where it is refused', async () => {
+    const world = await worldOfTrust()
+    await exchanged(world, { token: await jobToken(world) })
+    await refusalOf(exchanged(world, { token: await jobToken(world, { ref: 'x' }) }))
+    const { items } = await world.admin.listAudit({ action: 'token.exchange' })
+    expect(items.map(({ outcome, actor }) => [outcome, actor])).toEqual([
+      ['trust-unmatched', `identity:${CI}`],
+      ['ok', `identity:${CI}`],
+    ])
+    expect(items[1]?.detail).toMatchObject({ trustId: 'deploys' })
+  })
+})
+
+describe('a test of a trust', () => {
+  it('says what an exchange would do, and does none of it', async () => {
+    const world = await worldOfTrust()
+    const token = await jobToken(world)
+    for (const _ of [1, 2]) {
+      expect(await world.admin.testTrust({ id: 'deploys', token })).toMatchObject({
+        matched: true,
+        granted: true,
+        because: [],
+        grant: { clientId: 'bot' },
+      })
+    }
+    await exchanged(world, { token })
+    expect(await world.admin.testTrust({ id: 'deploys', token })).toMatchObject({
+      matched: true,
+      granted: false,
+      because: ['it was used before'],
+    })
+    const missing = await world.admin.testTrust({
+      id: 'deploys',
+      token: await jobToken(world, { ref: undefined }),
+    })
+    expect(missing).toMatchObject({ matched: false, granted: false })
+    expect(missing.claims.at(-1)).toEqual({ claim: 'ref', expected: 'refs/heads/main', ok: false })
+    const forged = await jobToken(world, {}, other.privateKey)
+    expect(await world.admin.testTrust({ id: 'deploys', token: forged })).toMatchObject({
+      granted: false,
+      because: [expect.stringMatching(/signature/)],
+    })
+  })
+
+  it('refuses what is no token and no trust', async () => {
+    const { admin } = await worldOfTrust()
+    const codes = [
+      await refusalOf(admin.testTrust({ id: 'deploys', token: 'x' })),
+      await refusalOf(admin.testTrust({ id: 'none', token: 'a.b.c' })),
+    ].map((refused: Problem) => refused.code)
+    expect(codes).toEqual(['token-malformed', 'token-malformed'])
+  })
+})
