@@ -2,7 +2,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { exchangeIdentity, type ExchangeRequest } from '#app/exchange.ts'
 import { createIdentityTokens } from '#federation/identity.ts'
-import { Problem } from '#kernel/problem.ts'
+import type { Problem } from '#kernel/problem.ts'
 import { createWorld, ISSUER, refusalOf, remote, type TestWorld } from '../world.ts'
 
 const CI = 'https://ci.example'
