@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { issueHead } from '#app/heads.ts'
+import { introduce, preparedKey } from '#app/keys.ts'
 import { reopen } from '#app/restore.ts'
 import { epochOf, position } from '#domain/feed/position.ts'
 import { createNodeSigner } from '#signer/node-signer.ts'
-import { createWorld, LOCAL, refusalOf, type TestWorld } from '../world.ts'
+import { BEGINNING, createWorld, LOCAL, refusalOf, type TestWorld } from '../world.ts'
 
 const context = { caller: LOCAL, requestId: 'req_restore' }
 const tokenKeys = async ({ admin }: TestWorld) =>
@@ -100,5 +102,70 @@ describe('reopening a database that was brought back', () => {
   it('that holds no authority is refused', async () => {
     const world = await createWorld({ bare: true })
     expect((await refusalOf(reopen(world.deps, context, 1))).code).toBe('store-foreign')
+  })
+})
+
+const seenBeyond = { position: position(1, 99), chain: 'c', seenBy: 'verifier api', at: BEGINNING }
+
+describe('a database that was seen to be an old one', () => {
+  it('issues nothing and signs no head, says why and what helps, and revokes all the same', async () => {
+    const { world, admin, issue, verdicts } = await withTokens()
+    await world.store.write((tx) => tx.recordDivergence(seenBeyond))
+    const problem = await refusalOf(issue('a'))
+    expect(problem).toMatchObject({
+      code: 'authority-restored',
+      next: expect.stringContaining('credctl restore --adopt'),
+      facts: { seenPosition: position(1, 99), seenAt: '2026-11-23T19:08:00.000Z' },
+    })
+    expect(problem.message).toContain('verifier api has seen position')
+    const head = refusalOf(issueHead(world.deps))
+    expect((await head).code).toBe('authority-restored')
+    await admin.revoke({ selector: { all: true }, reason: 'testing' })
+    expect(await verdicts()).toEqual(['revoked', 'accepted', 'revoked', 'accepted'])
+    expect((await refusalOf(issue('a'))).code).toBe('authority-restored')
+  })
+
+  it('is adopted by reopening, above the epoch that was seen', async () => {
+    const { world, issue } = await withTokens()
+    const beyond = { ...seenBeyond, position: position(7, 3) }
+    await world.store.write((tx) => tx.recordDivergence(beyond))
+    const { epoch } = await reopen(world.deps, context, 2)
+    expect(epoch).toBe(8)
+    expect(await world.store.read((tx) => tx.divergence())).toBeUndefined()
+    expect(await issue('a')).not.toBe('')
+    expect((await issueHead(world.deps)).claims.position).toBeGreaterThan(position(8, 0))
+  })
+
+  it.for([
+    [1002, 1003],
+    [1003, 3],
+    [2 ** 21 - 1, 3],
+  ] as const)('by somebody who says epoch %i goes on in epoch %i', async ([said, epoch]) => {
+    const { world } = await withTokens()
+    const beyond = { ...seenBeyond, position: position(said, 3) }
+    await world.store.write((tx) => tx.recordDivergence(beyond))
+    expect((await reopen(world.deps, context, 2)).epoch).toBe(epoch)
+  })
+})
+
+describe('keys of other purposes', () => {
+  it('are revoked for status lists and stay for heads', async () => {
+    const { world } = await withTokens()
+    const { deps, store } = world
+    await issueHead(deps)
+    await store.write(async (tx) => {
+      const { key, sealed } = preparedKey(deps, deps.clock.now(), 'status')
+      await introduce(deps, tx, { ...key, state: 'active' }, sealed)
+    })
+    const states = async (purpose: 'feed' | 'status') =>
+      (await store.read((tx) => tx.listKeys({ purpose }, { limit: 9 }))).items.map(
+        ({ state }) => state,
+      )
+    expect([await states('feed'), await states('status')]).toEqual([['active'], ['active']])
+    await reopen(deps, context, 1)
+    expect([await states('feed'), await states('status')]).toEqual([
+      ['active'],
+      ['active', 'revoked'],
+    ])
   })
 })

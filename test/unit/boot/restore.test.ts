@@ -136,7 +136,11 @@ describe('a restore', () => {
     const restored = await bring(fresh, file, env)
     expect(restored).toMatchObject({ epoch: 2, dataDir: fresh.data })
     expect(restored.replaced).toBeUndefined()
-    expect(readdirSync(fresh.data).toSorted()).toEqual(['authority.db', 'serve.lock'])
+    expect(readdirSync(fresh.data).toSorted()).toEqual([
+      'authority.db',
+      'authority.position',
+      'serve.lock',
+    ])
     expect(statSync(fresh.data).mode & 0o777).toBe(0o700)
     expect(statSync(fresh.files.database).mode & 0o777).toBe(0o600)
     const now = fresh.open()
