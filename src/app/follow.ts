@@ -124,7 +124,7 @@ export interface EntryPage {
   readonly more: boolean
 }
 
-/** One answer holds no more than this, unless a single entry does. */
+/** One answer holds no more than this, unless its first entry does. */
 const PAGE_BYTES_MAX = 1024 * 1024
 /** So many rows are read at a time: an entry may have a hundred kilobytes, or two hundred bytes. */
 const ROWS = 50
@@ -137,20 +137,23 @@ export function pageOfEntries(
 ): Promise<EntryPage> {
   return deps.store.read(async (tx) => {
     await refuseCompacted(tx, after)
+    const floor = await tx.feedFloor()
     const end = upTo ?? (await tx.feed()).position
     const entries: FeedEntry[] = []
     let bytes = 0
     let at = after
-    while (at < end && bytes < PAGE_BYTES_MAX && entries.length < limit) {
-      const rows = await tx.feedEntries(at, Math.min(ROWS, limit - entries.length))
-      const wanted = rows.filter(({ position }) => position <= end)
-      const last = wanted.at(-1)
-      if (last === undefined) break
-      entries.push(...wanted)
-      for (const entry of wanted) bytes += entry.bytes.length
-      at = last.position
+    while (at < end) {
+      const rows = await tx.feedEntries(at, ROWS)
+      for (const entry of rows) {
+        bytes += entry.bytes.length
+        const isFull = entries.length === limit || (PAGE_BYTES_MAX < bytes && 0 < entries.length)
+        if (isFull || end < entry.position) return { entries, floor, more: at < end }
+        entries.push(entry)
+        at = entry.position
+      }
+      if (rows.length === 0) break
     }
-    return { entries, floor: await tx.feedFloor(), more: at < end }
+    return { entries, floor, more: at < end }
   })
 }
 

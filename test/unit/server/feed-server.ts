@@ -156,7 +156,7 @@ function calling(url: string, method: string, options: CallOptions = {}): Promis
       const { statusCode = 0, headers: told } = response
       textOf(response).then((text) => {
         const isJson = String(told['content-type']).includes('json') && !url.includes('snapshot?')
-        const body: Json = isJson ? JSON.parse(text) : undefined
+        const body: Json = isJson && text !== '' ? JSON.parse(text) : undefined
         resolve({ status: statusCode, headers: told, text, body })
       }, reject)
     })
