@@ -25,6 +25,9 @@ export function processIo(): Io {
     get columns() {
       return isTerminal(STDOUT) ? process.stdout.columns : undefined
     },
+    get errColumns() {
+      return isTerminal(STDERR) ? process.stderr.columns : undefined
+    },
     async out(text) {
       const rest = writeNow(STDOUT, text)
       if (rest !== undefined) await writeLater(process.stdout, rest)

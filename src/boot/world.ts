@@ -46,6 +46,8 @@ function realWorld(onDispose: (close: Close) => void): World {
     throwaway: async () => (await import('./throwaway.ts')).makeThrowaway(onDispose),
     simulate: async (request, onProgress) =>
       (await import('./sim.ts')).runSimulation(request, { onProgress }),
+    readCertificate: async (text, keys) =>
+      (await import('./certificate.ts')).readCertificate(text, keys),
   }
 }
 

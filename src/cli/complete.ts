@@ -54,6 +54,12 @@ const lists: Partial<Record<CompletionKind, List>> = {
     const { items } = await listKeys({ limit: COMPLETE_ITEMS_MAX })
     return items.map(({ id, purpose, state }) => [id, `${purpose}, ${state}`])
   },
+  verifier: async (kit) => {
+    const { listVerifiers } = await kit.admin()
+    const { items } = await listVerifiers({ limit: COMPLETE_ITEMS_MAX })
+    const byName = new Map(items.map(({ name, mode, state }) => [name, `${mode}, ${state}`]))
+    return [...byName]
+  },
   context: async ({ contexts }) =>
     (await contexts.list()).map(({ name, server, dataDir }) => [name, server ?? dataDir ?? '']),
 }

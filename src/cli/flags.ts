@@ -9,6 +9,7 @@ export type CompletionKind =
   | 'credential'
   | 'revocation'
   | 'key'
+  | 'verifier'
   | 'context'
   | 'file'
   | 'directory'

@@ -1,4 +1,5 @@
 import type { Admin } from '#contract/admin-api.ts'
+import type { CertificateClaims } from '#contract/certificate.ts'
 import type {
   SimulationProgress,
   SimulationReport,
@@ -34,6 +35,14 @@ export interface World {
     request: SimulationRequest,
     onProgress: (progress: SimulationProgress) => void,
   ) => Promise<SimulationReport>
+  /**
+   * Takes a certificate of enforcement apart and says what speaks against it. No network: the keys
+   * that may have signed it, as JWKs, are handed in.
+   */
+  readonly readCertificate: (
+    text: string,
+    keys: readonly Readonly<Record<string, unknown>>[],
+  ) => Promise<ReadCertificate>
 }
 
 export interface Connecting {
@@ -63,6 +72,20 @@ export interface Kit extends Omit<World, 'connect' | 'local'> {
   ) => Promise<Rehearsed>
   /** A line on a terminal's stderr that is replaced as work goes on; silent elsewhere. */
   readonly progress: (title: string) => Progress
+  /**
+   * What somebody waits for, on stderr: one line that is rewritten on a terminal, a line every few
+   * seconds in a log, and nothing in a log whose other lines are JSON, or under `-q`.
+   */
+  readonly live: () => Live
+}
+
+export interface ReadCertificate {
+  /** Of the key that it says signed it. */
+  readonly keyId?: string
+  /** Only where nothing speaks against it: of any other, nothing is believed. */
+  readonly claims?: CertificateClaims
+  /** Sentences; none: it is signed by one of the keys, and holds by itself. */
+  readonly problems: readonly string[]
 }
 
 export interface Throwaway {
@@ -84,6 +107,8 @@ export interface Io {
   readonly isErrTty: boolean
   /** Width of the terminal that stdout is; `undefined` in a pipe, where nothing is cut. */
   readonly columns: number | undefined
+  /** Width of the terminal that stderr is; `undefined` in a pipe. */
+  readonly errColumns: number | undefined
   /** Writes text as it is, and resolves when more may be written. Rejects with `OutputClosed`. */
   out(text: string): Promise<void>
   /** Writes text as it is. A closed stderr is nobody's problem. */
@@ -257,6 +282,13 @@ export interface Style {
   readonly green: Paint
   readonly yellow: Paint
   readonly cyan: Paint
+}
+
+export interface Live {
+  /** Shows the text, made for a line of that width; `undefined` where it is as long as it likes. */
+  update(write: (width: number | undefined) => string): void
+  /** Removes the line. */
+  stop(): void
 }
 
 export interface Progress {

@@ -1,5 +1,6 @@
 import type { Admin } from '#contract/admin-api.ts'
 import type { Kit, Local, Progress, World } from './kit.ts'
+import { liveLine } from './live.ts'
 import { isForPrograms } from './render/failure.ts'
 import { type Screen, show } from './render/show.ts'
 import { styleOf, takesColor } from './render/style.ts'
@@ -42,6 +43,7 @@ export function kitOf(world: World, settings: Settings, rehearse: Kit['rehearse'
     },
     progress: (title) =>
       progressLine(world, title, io.isErrTty && !forPrograms && !settings.isQuiet),
+    live: () => liveLine(world, { isQuiet: settings.isQuiet, isLogged: !forPrograms }),
   }
 }
 

@@ -146,6 +146,7 @@ const rehearsal =
       isOutTty: false,
       isErrTty: false,
       columns: undefined,
+      errColumns: undefined,
       out: async (text) => {
         out += text
       },

@@ -26,6 +26,8 @@ export interface Column {
   readonly from?: 'table' | 'wide' | 'fields'
   /** Cut last on a narrow terminal: what people copy, such as ids. */
   readonly keep?: boolean
+  /** What the tables say instead of the value, where this gives anything. */
+  readonly said?: (row: never) => string | undefined
 }
 
 /**
@@ -70,8 +72,8 @@ export interface RecordView extends Common {
   readonly value: unknown
   /** Printed as it is instead of the fields, in `table` and `wide`. */
   readonly text?: string | undefined
-  /** A table under the fields, in `table` and `wide`. */
-  readonly below?: Below | undefined
+  /** A table under the fields, or several, in `table` and `wide`. */
+  readonly below?: Below | readonly Below[] | undefined
 }
 
 export interface Below {
@@ -118,7 +120,7 @@ export const record = <T>(
   value: T,
   options: Common & {
     readonly text?: string | undefined
-    readonly below?: Below | undefined
+    readonly below?: Below | readonly Below[] | undefined
   } = {},
 ): RecordView => ({ view: 'record', shape: shapeOf as Erased, value, ...options })
 

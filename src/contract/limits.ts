@@ -5,6 +5,8 @@
 
 /** One request names at most this many values in one dimension. */
 export const SELECTOR_VALUES_MAX = 10_000
+/** A list that is sent in parts holds at most this many tokens. */
+export const SELECTION_TOKENS_MAX = 1_000_000
 /** Scopes of a selector may be patterns, each of which is held against every scope of every token. */
 export const SELECTOR_PATTERNS_MAX = 100
 

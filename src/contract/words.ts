@@ -4,6 +4,8 @@
  */
 export { authMethods, clientStates, tiers } from '#domain/client/client.ts'
 export { credentialStates } from '#domain/credential/credential.ts'
+export { verifierModes } from '#domain/feed/head.ts'
 export { keyPurposes, keyStates } from '#domain/keys/key.ts'
+export { verifierStates } from '#domain/proof/verifier-state.ts'
 export { reaches, reasons, revocationStates } from '#domain/revocation/revocation.ts'
 export { trustForms, trustModes } from '#domain/trust/trust.ts'

@@ -262,6 +262,7 @@ export const keyToWire = ({ key, liveCredentials }: KeyView): Wire<typeof KeyWir
   ...when('activateAfter', time(key.activateAfter)),
   ...when('retireAfter', time(key.retireAfter)),
   liveCredentials,
+  publicJwk: { ...key.publicJwk },
 })
 
 export const auditToWire = (entry: AuditEntry): Wire<typeof AuditEntryWire> => ({

@@ -8,9 +8,10 @@ export const commandTable: CommandTable = {
   nouns: {
     client: 'Register what may ask for tokens, and change or end that',
     token: 'Issue, list, decode and verify tokens',
-    revocation: 'List, show, lift and unblock revocations',
+    revocation: 'Plan, apply, prove, show and undo revocations',
     trust: 'Say which CI jobs may become which client, without a secret',
     key: 'List and rotate signing keys',
+    verifier: 'Give resource servers access to the feed, and see how fresh each is',
     audit: 'List who did what',
     context: 'Name the authorities to work with',
     simulate: 'Run the whole system in virtual time, with wrong clocks and a bad network',
@@ -67,6 +68,21 @@ export const commandTable: CommandTable = {
       load: async () => (await import('./client/delete.ts')).clientDelete,
     },
     {
+      path: ['client', 'key', 'add'],
+      summary: 'Have a client sign with one more key',
+      load: async () => (await import('./client/key/add.ts')).clientKeyAdd,
+    },
+    {
+      path: ['client', 'key', 'remove'],
+      summary: 'Take a key from a client',
+      load: async () => (await import('./client/key/remove.ts')).clientKeyRemove,
+    },
+    {
+      path: ['client', 'secret', 'rotate'],
+      summary: 'Make a new secret for a client',
+      load: async () => (await import('./client/secret/rotate.ts')).clientSecretRotate,
+    },
+    {
       path: ['token', 'issue'],
       summary: 'Issue a token',
       load: async () => (await import('./token/issue.ts')).tokenIssue,
@@ -102,13 +118,34 @@ export const commandTable: CommandTable = {
       load: async () => (await import('./revoke.ts')).revoke,
     },
     {
+      path: ['revocation', 'plan'],
+      summary: 'Say what a revocation would hit, for `revocation apply`; nothing is recorded',
+      load: async () => (await import('./revocation/plan.ts')).revocationPlan,
+    },
+    {
+      path: ['revocation', 'apply'],
+      summary: 'Apply a plan of `revocation plan`, unless it no longer fits',
+      load: async () => (await import('./revocation/apply.ts')).revocationApply,
+    },
+    {
+      path: ['revocation', 'wait'],
+      summary: 'Wait until a revocation is enforced, and get the certificate',
+      load: async () => (await import('./revocation/wait.ts')).revocationWait,
+    },
+    {
+      path: ['revocation', 'verify-certificate'],
+      summary: 'Check a certificate of enforcement on this machine',
+      load: async () =>
+        (await import('./revocation/verify-certificate.ts')).revocationVerifyCertificate,
+    },
+    {
       path: ['revocation', 'list'],
       summary: 'List revocations, the newest first',
       load: async () => (await import('./revocation/list.ts')).revocationList,
     },
     {
       path: ['revocation', 'show'],
-      summary: 'Show a revocation',
+      summary: 'Show a revocation, and where its enforcement stands',
       load: async () => (await import('./revocation/show.ts')).revocationShow,
     },
     {
@@ -150,6 +187,26 @@ export const commandTable: CommandTable = {
       path: ['trust', 'test'],
       summary: 'Say how an identity token stands to a trust',
       load: async () => (await import('./trust/test.ts')).trustTest,
+    },
+    {
+      path: ['verifier', 'create'],
+      summary: 'Create the credential that a resource server follows the feed with',
+      load: async () => (await import('./verifier/create.ts')).verifierCreate,
+    },
+    {
+      path: ['verifier', 'list'],
+      summary: 'List the verifiers, and how fresh each is',
+      load: async () => (await import('./verifier/list.ts')).verifierList,
+    },
+    {
+      path: ['verifier', 'show'],
+      summary: 'Show a verifier',
+      load: async () => (await import('./verifier/show.ts')).verifierShow,
+    },
+    {
+      path: ['verifier', 'remove'],
+      summary: 'Take a verifier’s credential away',
+      load: async () => (await import('./verifier/remove.ts')).verifierRemove,
     },
     {
       path: ['key', 'list'],

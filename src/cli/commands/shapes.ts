@@ -110,6 +110,23 @@ export const changedClientShape = shape<ChangedClient>({
   ],
 })
 
+export const addedKeysShape = shape<Reply<AdminApi['addClientKeys']>>({
+  kind: 'client',
+  id: ({ client }) => client.id,
+  columns: [...within('client', clientColumns), { key: 'added', title: 'added keys', keep: true }],
+})
+
+export const rotatedSecretShape = shape<Reply<AdminApi['rotateClientSecret']>>({
+  kind: 'client',
+  id: ({ client }) => client.id,
+  columns: [
+    ...within('client', clientColumns),
+    { key: 'previousExpireAt', title: 'old secret ends', kind: 'time' },
+    // Printed for itself, as it is shown only once.
+    { key: 'clientSecret', title: 'secret', from: 'fields' },
+  ],
+})
+
 const keyColumns: readonly Column[] = [
   { key: 'id', keep: true },
   { key: 'purpose' },
@@ -119,6 +136,7 @@ const keyColumns: readonly Column[] = [
   { key: 'liveCredentials', title: 'live tokens', kind: 'number' },
   { key: 'retireAfter', title: 'retires', kind: 'time' },
   { key: 'activateAfter', title: 'activates', kind: 'time', from: 'wide' },
+  { key: 'publicJwk', title: 'public key', kind: 'map', from: 'fields' },
 ]
 
 export const keyShape = shape<Key>({ kind: 'key', id: ({ id }) => id, columns: keyColumns })

@@ -25,6 +25,8 @@ export interface CellContext {
 }
 
 export function cellOf(row: unknown, column: Column, context: CellContext): Cell {
+  const said = column.said?.(row as never)
+  if (said !== undefined) return { text: clean(said), isRight: column.kind === 'number' }
   const value = at(row, column.key)
   if (value === undefined || value === null || isEmpty(value)) {
     return { text: NOTHING, paint: context.style.dim, isRight: column.kind === 'number' }

@@ -158,13 +158,11 @@ async function showRecord(screen: Screen, view: Extract<View, { view: 'record' }
   }
   const lines = await recordLines(view.value, tableOptions(screen, view.shape, 'record'))
   await io.out(0 < (view.headline ?? []).length && lines !== '' ? `\n${lines}` : lines)
-  if (view.below === undefined || view.below.rows.length === 0) return
-  const options = tableOptions(
-    { ...screen, settings: unpicked(screen.settings) },
-    view.below.shape,
-    'list',
-  )
-  await io.out(`\n${tableWriter(options)(view.below.rows)}`)
+  for (const { shape, rows } of [view.below ?? []].flat()) {
+    if (rows.length === 0) continue
+    const options = tableOptions({ ...screen, settings: unpicked(screen.settings) }, shape, 'list')
+    await io.out(`\n${tableWriter(options)(rows)}`)
+  }
 }
 
 /** The table below a record has other fields than it. */

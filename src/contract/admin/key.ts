@@ -14,6 +14,8 @@ export const Key = lazy(() =>
       activateAfter: Time.optional(),
       retireAfter: Time.optional(),
       liveCredentials: z.number().int(),
+      /** The public half as a JWK (RFC 7517): what a certificate is checked with, offline. */
+      publicJwk: z.record(z.string(), z.string()),
     })
     .meta({ id: 'Key' }),
 )

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { verifierModes } from '#domain/feed/head.ts'
+import { verifierStates } from '#domain/proof/verifier-state.ts'
 import {
   Audience,
   AUDIENCES_MAX,
@@ -13,8 +14,6 @@ import {
   Time,
 } from '#contract/common.ts'
 import { lazy, route } from '#contract/route.ts'
-
-export const verifierStates = ['fresh', 'degraded', 'stale', 'gone'] as const
 
 /**
  * A verifier as the staleness board shows it: one running process (`id` its incarnation), or a

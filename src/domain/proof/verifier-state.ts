@@ -2,7 +2,8 @@ import type { Position } from '#domain/feed/position.ts'
 import type { Incarnation } from './proof.ts'
 
 /** How a verifier stands, as far as the authority can know: for people, never for a proof. */
-export type VerifierState = 'fresh' | 'degraded' | 'stale' | 'gone'
+export const verifierStates = ['fresh', 'degraded', 'stale', 'gone'] as const
+export type VerifierState = (typeof verifierStates)[number]
 
 /** Who was not heard of for so long is gone, and forgotten. */
 export const GONE_MICROS = 24 * 3600 * 1_000_000

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { readCertificate } from '#boot/certificate.ts'
 import { systemFiles } from '#boot/files.ts'
 import type { CommandTable } from '#cli/command.ts'
 import { commandTable } from '#cli/commands/index.ts'
@@ -14,6 +15,7 @@ import {
   type World,
 } from '#cli/kit.ts'
 import { runProgram } from '#cli/program.ts'
+import type { Clock } from '#kernel/clock.ts'
 import type { Admin } from '#contract/admin-api.ts'
 import { formatInstant, type Instant, parseInstant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
@@ -53,6 +55,10 @@ export interface Scene {
   /** What a child process ends with. */
   readonly childStatus?: number
   readonly now?: Instant
+  /** Instead of `now`: a clock whose sleepers wake. */
+  readonly clock?: Clock
+  /** Whoever listens for Ctrl-C is handed to it. */
+  readonly onInterrupt?: World['io']['onInterrupt']
   readonly simulate?: World['simulate']
   readonly table?: CommandTable
   /** Whatever waits on the clock has waited long enough; otherwise it waits for ever. */
@@ -123,12 +129,14 @@ function worldOf(
   const children: Ran['children'][number][] = []
   const world: World = {
     version: '1.2.3',
+    readCertificate: async (certificate, keys) => readCertificate(certificate, keys),
     env: { TERM: 'xterm', NO_COLOR: '1', ...env },
     io: {
       isInTty: isTty('in'),
       isOutTty: isTty('out'),
       isErrTty: isTty('err'),
       columns: isTty('out') ? columns : undefined,
+      errColumns: isTty('err') ? columns : undefined,
       async out(text) {
         writes += 1
         if (scene.writesMax !== undefined && scene.writesMax < writes) throw new OutputClosed()
@@ -141,9 +149,9 @@ function worldOf(
       async *readLines() {
         yield* stdin.split('\n').filter((line) => line !== '')
       },
-      onInterrupt: () => () => undefined,
+      onInterrupt: scene.onInterrupt ?? (() => () => undefined),
     },
-    clock: {
+    clock: scene.clock ?? {
       now: () => now,
       sleep: () => (scene.isLate === true ? Promise.resolve() : new Promise(() => undefined)),
     },

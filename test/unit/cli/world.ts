@@ -25,6 +25,7 @@ export async function cliWorld(options: WorldOptions = {}): Promise<CliWorld> {
       argv,
       connect: (connecting) => scene.admin ?? world.as(LOCAL, connecting),
       now: world.clock.now(),
+      clock: world.clock,
       ...scene,
     })
   return {

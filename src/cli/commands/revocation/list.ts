@@ -9,7 +9,7 @@ export const revocationList = defineCommand({
   path: ['revocation', 'list'],
   summary: 'List revocations, the newest first',
   description: [
-    'A revocation is open while nothing proves that every resource server enforces it, and lifted once it was undone or, as a suspension, has ended.',
+    'A revocation is published once it is on record and in the feed; enforced when every verifier applies it or decides nothing any more; open while an audience has no verifier that could say so; and lifted once it was undone or, as a suspension, has ended.',
   ],
   args: {},
   flags: {
@@ -18,7 +18,7 @@ export const revocationList = defineCommand({
     actor: text('Only those by an actor, such as client:ops', { placeholder: 'ACTOR' }),
   },
   examples: [
-    { run: 'credctl revocation list --state open', about: 'Those in force' },
+    { run: 'credctl revocation list --state open', about: 'Those that nothing proves yet' },
     {
       run: 'credctl revocation list --reason compromise -o json | jq -r .items[].id',
       about: 'The ids of those for a compromise',

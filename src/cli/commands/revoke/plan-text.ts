@@ -17,11 +17,13 @@ export const visible = (value: string): string =>
 /** The plan as a person reads it, on stderr before the question or on stdout for `--dry-run`. */
 export function planText(plan: ServerPlan): string {
   const { matched, phrase, reason, graceSeconds, message, expiresAt, incidentId } = plan
+  const what =
+    matched === undefined ? 'whatever matches (not counted)' : credentials(matched.credentials)
   return [
-    `Would revoke ${credentials(matched.credentials)}: ${short(phrase)} (${reason})`,
-    ...counts('by client', matched.byClient),
-    ...counts('by scope', matched.byScope),
-    ...counts('by audience', matched.byAudience),
+    `Would revoke ${what}: ${short(phrase)} (${reason})`,
+    ...counts('by client', matched?.byClient ?? {}),
+    ...counts('by scope', matched?.byScope ?? {}),
+    ...counts('by audience', matched?.byAudience ?? {}),
     ...spared(plan),
     ...(graceSeconds === 0 ? [] : [row('grace', formatDuration(graceSeconds))]),
     ...(expiresAt === undefined ? [] : [row('expires', expiresAt)]),
@@ -81,6 +83,7 @@ export function targets(named: Named): string {
   }
   if (named.issuedBefore !== undefined) terms.push(`issued-before:${named.issuedBefore}`)
   if (named.issuedAfter !== undefined) terms.push(`issued-after:${named.issuedAfter}`)
+  if (named.tokenCount !== undefined) terms.push(`${named.tokenCount} listed tokens`)
   if (named.all === true) terms.push('all')
   return short(terms.join(' '))
 }

@@ -1,10 +1,11 @@
-import { file, keyValue, many, time, toggle, type Values } from '#cli/flags.ts'
+import { file, keyValue, many, text, time, toggle, type Values } from '#cli/flags.ts'
 import { readIds } from '#cli/input.ts'
 import type { Kit } from '#cli/kit.ts'
-import { SELECTOR_VALUES_MAX } from '#contract/limits.ts'
+import { SELECTION_TOKENS_MAX, SELECTOR_VALUES_MAX } from '#contract/limits.ts'
 import { parseToken } from '#contract/token.ts'
 import { formatInstant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
+import { sendList } from './long-list.ts'
 
 /** What to hit and what to spare. */
 export const selectionFlags = {
@@ -29,6 +30,9 @@ export const selectionFlags = {
   issuedAfter: time('Only tokens issued at or after; a time, or a duration ago'),
   all: toggle('Every token; it has to be said'),
   from: file('Tokens from a file or stdin (-), an id or a token on each line'),
+  resume: text('Go on with a list that was cut short, by the id that was printed first', {
+    placeholder: 'ID',
+  }),
   exceptToken: many('Spare a token and its session', { placeholder: 'ID', complete: 'credential' }),
   exceptClient: many('Spare a client', { placeholder: 'CLIENT', complete: 'client' }),
   exceptSubject: many('Spare a subject', { placeholder: 'SUBJECT', whole: true }),
@@ -40,6 +44,11 @@ export type Selection = Values<typeof selectionFlags>
 /** Refuses what names nothing, before anything is read, asked or counted. */
 export function mustNameSomething(selection: Selection): void {
   const { token, client, subject, session, scope, audience, key, trust, tag, all, from } = selection
+  if (selection.resume !== undefined && from === undefined) {
+    refuse('usage-invalid', '--resume goes on with a list, and --from does not say which', {
+      next: 'run the same command as before, with --resume ID',
+    })
+  }
   const named = [token, client, subject, session, scope, audience, key, trust, Object.keys(tag)]
   if (all || from !== undefined || named.some((values) => 0 < values.length)) return
   const { issuedBefore, issuedAfter } = selection
@@ -57,10 +66,12 @@ export function mustNameSomething(selection: Selection): void {
 /** The selector and the exceptions as the admin API takes them; reads stdin and files. */
 export async function readSelection(kit: Kit, selection: Selection) {
   const tokens = await readTokens(kit, selection)
-  const { issuedBefore, issuedAfter } = selection
+  const { issuedBefore, issuedAfter, resume } = selection
+  const isLong = SELECTOR_VALUES_MAX < tokens.length || resume !== undefined
   return {
+    ...(isLong ? { selectionId: await sendList(kit, tokens, resume) } : {}),
     selector: {
-      tokens,
+      tokens: isLong ? [] : tokens,
       clients: [...selection.client],
       subjects: [...selection.subject],
       sessions: [...selection.session],
@@ -83,23 +94,31 @@ export async function readSelection(kit: Kit, selection: Selection) {
 }
 
 async function readTokens(kit: Kit, { token, from }: Selection): Promise<string[]> {
-  const isOnStdin = token.includes('-')
-  if (isOnStdin && from === '-') {
+  if (token.includes('-') && from === '-') {
     refuse('usage-invalid', '--token - and --from - both want stdin', {
       next: 'put the token on a line of its own in what --from reads',
     })
   }
-  const named = token.filter((one) => one !== '-')
-  const ids = givenIds(kit, named, '--token')
-  if (isOnStdin) ids.push(idOnStdin(await kit.io.readStdin()))
-  if (from !== undefined) ids.push(...(await readList(kit, from)))
-  const unique = [...new Set(ids)]
-  if (unique.length <= SELECTOR_VALUES_MAX) return unique
+  const ids = new Set(await readTokenIds(kit, token, '--token'))
+  if (from !== undefined) for (const id of await readList(kit, from)) ids.add(id)
+  if (ids.size <= SELECTION_TOKENS_MAX) return [...ids]
   return refuse(
     'usage-invalid',
-    `${unique.length} tokens are named, and one revocation takes at most ${SELECTOR_VALUES_MAX}`,
-    { next: `split -l ${SELECTOR_VALUES_MAX} FILE; then revoke --from each part` },
+    `${ids.size} tokens are named, and one revocation takes at most ${SELECTION_TOKENS_MAX}`,
+    { next: `split -l ${SELECTION_TOKENS_MAX} FILE; then revoke --from each part` },
   )
+}
+
+/** Tokens by their ids; a `-` among them is the token itself, on stdin. */
+export async function readTokenIds(
+  kit: Kit,
+  given: readonly string[],
+  flag: string,
+): Promise<string[]> {
+  const named = given.filter((one) => one !== '-')
+  const ids = givenIds(kit, named, flag)
+  if (named.length < given.length) ids.push(idOnStdin(await kit.io.readStdin()))
+  return ids
 }
 
 /** Ids from the command line; a whole token there has been shown to others, which is worth saying. */

@@ -24,7 +24,7 @@ export async function stage(options: WorldOptions = {}): Promise<Stage> {
       token,
       id: credential.id,
     })),
-    run: (argv, scene = {}) => runCli({ argv, admin, now: world.clock.now(), ...scene }),
+    run: (argv, scene = {}) => runCli({ argv, admin, clock: world.clock, ...scene }),
     stateOf: async (id) => (await admin.showCredential({ id })).state,
   }
 }
