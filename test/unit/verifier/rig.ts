@@ -53,6 +53,7 @@ export class Rig {
   on(event: VerifierEvent): readonly VerifierEffect[] {
     const effects = this.core.on(event, this.now)
     this.effects.push(...effects)
+    if (event.kind === 'stream-closed' && event.stream === this.stream) this.stream = undefined
     for (const effect of effects) {
       if (effect.kind === 'open-stream') this.stream = effect.stream
       if (effect.kind === 'close-stream' && effect.stream === this.stream) this.stream = undefined
@@ -133,7 +134,9 @@ export class Rig {
 
   decide(token: string, about: Partial<DecisionRequest> = {}) {
     const request = { token, arrivedMicros: this.now, scopes: [], ...about }
-    return this.core.decide(request, this.now)
+    const decided = this.core.decide(request, this.now)
+    this.effects.push(...decided.effects)
+    return decided
   }
 
   /** The verdict, with its cause where it has one. */

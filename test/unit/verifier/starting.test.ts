@@ -127,20 +127,14 @@ describe('state from an earlier start', () => {
     feedKeys: [authority.feedKey],
   })
 
-  it('spares the fetch and grants nothing', () => {
+  it('grants nothing and asks nothing', () => {
     const authority = new Authority()
     const token = authority.token()
     authority.revoke({ clients: ['bot'] })
     const rig = new Rig({}, { authority })
     expect(rig.on(keptBy(authority))).toEqual([])
+    expect(rig.effects).toEqual([])
     expect(rig.verdict(token)).toBe('stale cold')
-    const [ask] = rig.effects.filter(({ kind }) => kind === 'ask')
-    expect(ask).toBeUndefined()
-    authority.revoke({ subjects: ['eve'] })
-    rig.start()
-    rig.serve(rig.decide(token).effects)
-    const effects = rig.wake()
-    rig.serve(effects)
   })
 
   it('is gone on from, and said to the authority', () => {
