@@ -33,6 +33,8 @@ export interface Link {
   readonly transport: Transport
   /** Whether the newest answer was tampered with. */
   wasReplayed(): boolean
+  /** When the newest message was lost, or was long under way. */
+  troubledMicros(): number
   /** Carries something one way; answers whether it is under way, or lost. */
   carry(arrive: () => void): boolean
   /** The same on a stream: nothing overtakes, and what is lost breaks it. */
@@ -41,6 +43,8 @@ export interface Link {
 
 /** What a caller waits for an answer. */
 const ANSWER_MICROS_MAX = 5_000_000
+/** What takes longer than this is in the way of whoever waits for it. */
+const SLOW_MICROS = 100_000
 const KEPT_MAX = 64
 
 /** A network that delays, loses and doubles messages, between the real client and the real dispatch. */
@@ -49,9 +53,17 @@ export function linkOf(options: LinkOptions): Link {
   let wasReplayed = false
   const sentBefore = new Set<string>()
 
-  const lost = (): boolean =>
-    !isUp(clock.nowMicros()) || chance.happens(options.weather().lossRatio)
-  const arrival = (): number => clock.nowMicros() + delayMicros(chance, options.weather())
+  let troubledMicros = Number.NEGATIVE_INFINITY
+  const lost = (): boolean => {
+    const isLost = !isUp(clock.nowMicros()) || chance.happens(options.weather().lossRatio)
+    if (isLost) troubledMicros = clock.nowMicros()
+    return isLost
+  }
+  const arrival = (): number => {
+    const micros = delayMicros(chance, options.weather())
+    if (SLOW_MICROS < micros) troubledMicros = clock.nowMicros() + micros
+    return clock.nowMicros() + micros
+  }
 
   const carry = (sent: string, call: WireCall, resume: (answer: WireAnswer) => void): void => {
     if (lost()) return
@@ -74,6 +86,7 @@ export function linkOf(options: LinkOptions): Link {
 
   return {
     wasReplayed: () => wasReplayed,
+    troubledMicros: () => troubledMicros,
     carry(arrive) {
       if (lost()) return false
       clock.at(arrival(), arrive)

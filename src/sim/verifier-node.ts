@@ -117,6 +117,11 @@ export function createVerifierNode(options: VerifierNodeOptions): VerifierNode {
     verify: verifying({ clock, core, localMicros, perform, waiting }),
     excuse(waitedMicros) {
       if (attempt === undefined) return undefined
+      // Entries and heads come by other messages than answers do; any of them may have been lost.
+      if (clock.nowMicros() - options.link.troubledMicros() < EXCUSE_MICROS_MAX) {
+        sightings.see('stale-excused')
+        return 'network'
+      }
       const ageMicros = clock.nowMicros() - attempt.sentMicros
       const isGood = attempt.state === 'good'
       // An answer to a question that was asked before the token came cannot know of it.
