@@ -85,7 +85,7 @@ export const revocationVerifyCertificate = defineCommand({
   summary: 'Check a certificate of enforcement on this machine',
   description: [
     'Checks that the authority signed it, with a key for that purpose, and that what it says shows by itself that no verifier of its audiences decides any more without the revocation.',
-    'The keys are those in --jwks FILE: a JWK, a JWK Set (RFC 7517), or what `credctl key list --purpose feed -o json` printed where the authority is; then nothing is asked of anybody. Without it they are fetched from the authority that this command reaches, retired ones too.',
+    'The keys are those in --jwks FILE: a JWK, a JWK Set (RFC 7517), or what `credctl key list --purpose feed -o json` printed where the authority is; then nothing is asked of anybody. Without it they are fetched from the authority that this command reaches: retired ones too, but none that was revoked.',
     'FILE holds the certificate alone, or the JSON of the command that got it.',
   ],
   args: { file: file('The certificate; - is stdin', { required: true }) },
@@ -188,14 +188,16 @@ function keysIn(text: string): readonly Jwk[] {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Every key that the authority ever signed its feed with. */
+/** Every key that the authority ever signed its feed with, but for those that were revoked. */
 async function keysOfAuthority(kit: Kit): Promise<readonly Jwk[]> {
   const { listKeys } = await kit.admin().catch(sayWhatToGive)
   const keys: Jwk[] = []
   let cursor: string | undefined
   do {
     const page = await listKeys({ purpose: 'feed', limit: PAGE_SIZE_MAX, cursor })
-    keys.push(...page.items.map(({ publicJwk }) => publicJwk))
+    // Whoever stole a key certifies what he likes, so one that was revoked proves nothing.
+    const trusted = page.items.filter(({ state }) => state !== 'revoked')
+    keys.push(...trusted.map(({ publicJwk }) => publicJwk))
     cursor = page.nextCursor ?? undefined
   } while (cursor !== undefined)
   return keys

@@ -72,7 +72,8 @@ export async function carryOut(
   { planned, ...steps }: Steps & { readonly planned?: ServerPlan['matched'] },
 ): Promise<Outcome> {
   if (kit.isInteractive && isVain(plan)) throw nothingMatched(plan)
-  const wasAsked = await agree(kit, plan, steps)
+  const isSevere = plan.severe || request.count === false
+  const wasAsked = await agree(kit, plan, { ...steps, isSevere })
   const bound = planned ?? (wasAsked ? plan.matched : undefined)
   const { answer, watched } = await keepingCertificate(kit, steps.certificate, async () => {
     const admin = await kit.admin()
@@ -86,9 +87,12 @@ export async function carryOut(
 }
 
 /** Whether a person was shown the plan and said yes to it. */
-async function agree(kit: Kit, plan: ServerPlan, steps: Steps): Promise<boolean> {
-  const { yes, confirm: phrase } = steps
-  const willAsk = kit.isInteractive && phrase === undefined && (plan.severe || !yes)
+async function agree(
+  kit: Kit,
+  plan: ServerPlan,
+  { yes, confirm: phrase, isSevere }: Steps & { readonly isSevere: boolean },
+): Promise<boolean> {
+  const willAsk = kit.isInteractive && phrase === undefined && (isSevere || !yes)
   if (willAsk) kit.io.err(planText(plan))
   else for (const warning of plan.warnings) kit.warn(warning)
   const what =
@@ -96,8 +100,8 @@ async function agree(kit: Kit, plan: ServerPlan, steps: Steps): Promise<boolean>
       ? 'whatever matches, uncounted'
       : credentials(plan.matched.credentials)
   await confirm(kit, {
-    severity: plan.severe ? 'severe' : 'moderate',
-    question: plan.severe ? `It would revoke ${what}.` : `Revoke ${what}?`,
+    severity: isSevere ? 'severe' : 'moderate',
+    question: isSevere ? `It would revoke ${what}.` : `Revoke ${what}?`,
     phrase: plan.phrase,
     yes,
     confirm: phrase,

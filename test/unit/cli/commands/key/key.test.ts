@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { fromNow } from '../../harness.ts'
 import { type CliWorld, cliWorld, type WorldRow } from '../../world.ts'
 
+const JWK = expect.objectContaining({ kty: 'EC', crv: 'P-256', use: 'sig' })
 const KEY = /^key_[0-9a-z]{22}$/
 
 async function withTokens(count: number): Promise<CliWorld & { readonly keyId: string }> {
@@ -25,6 +26,7 @@ describe('key list and show', () => {
       state: 'active',
       createdAt: fromNow(0),
       liveCredentials: 2,
+      publicJwk: JWK,
     }
     expect(await json(`key show ${keyId}`)).toEqual(key)
     expect(await json('key list --purpose token --state active')).toEqual({
@@ -54,6 +56,7 @@ describe('key rotate', () => {
         state: 'active',
         createdAt: fromNow(0),
         liveCredentials: 0,
+        publicJwk: JWK,
       },
       previous: {
         id: keyId,
@@ -63,6 +66,7 @@ describe('key rotate', () => {
         createdAt: fromNow(0),
         retireAfter: expect.stringMatching(/^2026-11-23T20:/),
         liveCredentials: 2,
+        publicJwk: JWK,
       },
     })
     expect((await world.admin.showAuthority({})).keyId).toBe(rotation.key.id)
@@ -81,6 +85,20 @@ describe('key rotate', () => {
       new RegExp(`\n${keyId} stays published until 2026-11-23T20:.*; ${need}\\.\n`),
     )
     expect(err).toContain('fetch it again')
+  })
+
+  it('of the feed is vouched for by the one before', async () => {
+    const { run, world } = await withTokens(0)
+    const [before] = (await world.admin.listKeys({ purpose: 'feed' })).items
+    const { status, out, err } = await run('key rotate --purpose feed')
+    expect(status).toBe(0)
+    expect(out).toMatch(
+      new RegExp(
+        `^key_\\w+ signs the feed’s heads from now on, and ${before?.id} vouches for it\\.\n`,
+      ),
+    )
+    expect(err).toMatch(/^verifiers learn of it from the feed/)
+    expect((await world.admin.listKeys({ purpose: 'feed', state: 'active' })).items).toHaveLength(1)
   })
 
   it('asks nothing, prints the id of the new key under -q, and refuses a purpose without keys', async () => {

@@ -13,6 +13,7 @@ const SELECTOR = {
   trusts: [],
   tags: {},
 }
+const TIME = /^2026-11-\d\dT[\d:.]+Z$/
 const NOBODY = { tokens: [], clients: [], subjects: [], sessions: [] }
 const BOTH_OF_BOT = {
   credentials: 2,
@@ -135,6 +136,7 @@ describe('the result', () => {
         blocks: false,
         final: true,
         publishedAt: fromNow(0),
+        enforcedBy: expect.stringMatching(TIME),
         state: 'open',
         matched: BOTH_OF_BOT,
         actor: 'local:tester',
@@ -227,7 +229,7 @@ describe('the result', () => {
       dead: [0, 1],
     },
     {
-      argv: 'revoke --client deploy-bot --reason testing -y --wait enforced --timeout 1h -o json',
+      argv: 'revoke --client deploy-bot --reason testing -y --wait enforced --timeout 1m -o json',
       status: 7,
       out: /^\{"revocation":\{"id":"rev_/,
       err: /"code":"not-confirmed".*"state":"open"/,
@@ -237,7 +239,7 @@ describe('the result', () => {
       argv: 'revoke --client deploy-bot --reason testing -y --wait enforced',
       status: 7,
       out: /^Revoked 2/,
-      err: /is recorded at position \d+, but no verifier follows the feed.*\[not-confirmed\]\n {2}next: credctl revocation show rev_/,
+      err: /is recorded at position \d+, and its enforcement is certain by 2026-\S+; no verifier of http:\/\/127\.0\.0\.1:7420 follows the feed, which leaves it unproven until \S+ \[not-confirmed\]\n {2}next: credctl revocation wait rev_\w+ --timeout \w+\n/,
       dead: [0, 1],
     },
   ])('$argv → $status', (row) => play(row))

@@ -144,7 +144,7 @@ describe('confirmation', () => {
     {
       argv: `${ask} --no-count --confirm client:deploy-bot`,
       status: 0,
-      out: /^Revoked 2/,
+      out: /^Revoked whatever matches client:deploy-bot, uncounted \(testing\)\..*\nCredentials +not counted\n/s,
       err: /undo/,
       dead: [0, 1],
     },
@@ -274,16 +274,6 @@ describe('selecting', () => {
       for (const { token } of it.tokens) expect(ran.out + ran.err).not.toContain(token)
     }
     for (const at of [0, 1, 2]) expect(await it.stateOf(idOf(it, at))).toBe('revoked')
-  })
-
-  it('takes no more names than one request holds', async () => {
-    const it = await stage()
-    const lines = Array.from({ length: 10_001 }, (_, i) => `cred_${i}`).join('\n')
-    const ran = await it.run('revoke --from ids.txt --reason testing -y', {
-      files: { 'ids.txt': lines },
-    })
-    expect(ran.status).toBe(2)
-    expect(ran.err).toMatch(/10001 tokens are named.*at most 10000/)
   })
 
   it('a key, for good, and everything it signed', async () => {
