@@ -25,8 +25,7 @@ export function readPosition(file: string): KeptPosition | undefined {
 }
 
 function isKept(value: unknown): value is KeptPosition {
-  if (typeof value !== 'object' || value === null) return false
-  const { position, chain, time } = value as Partial<KeptPosition>
+  const { position, chain, time } = (value ?? {}) as Partial<KeptPosition>
   return isPosition(position) && typeof chain === 'string' && Number.isSafeInteger(time)
 }
 
