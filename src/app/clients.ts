@@ -1,5 +1,4 @@
-import type { AuthMethod, Client, ClientKey, ClientSecret, Tier } from '#domain/client/client.ts'
-import { thumbprint } from '#domain/client/thumbprint.ts'
+import type { AuthMethod, Client, Tier } from '#domain/client/client.ts'
 import { refuseBreakGlass, refuseEscalation } from '#domain/issuance/issue.ts'
 import type { Revocation } from '#domain/revocation/revocation.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
@@ -9,6 +8,7 @@ import { refuse } from '#kernel/problem.ts'
 import type { ClientFilter, Reading } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
 import type { Memory } from './idempotency.ts'
+import { clientKey, hashedSecret, makeSecret } from './client-proofs.ts'
 import { record } from './record.ts'
 import { revokeForEvent } from './revoke.ts'
 
@@ -22,9 +22,6 @@ export interface NewClient {
   readonly secret?: string | undefined
   readonly tags: Readonly<Record<string, string>>
 }
-
-const SECRET_BYTES = 32
-const SALT_BYTES = 16
 
 /** The client, or the refusal that names the way to find the right one. */
 export async function clientOf(tx: Reading, id: string): Promise<Client> {
@@ -93,7 +90,7 @@ export function createClient(deps: Deps, context: Context, request: NewClient): 
         return { result: { client }, detail: registered(client) }
       }
       const made = request.secret === undefined ? makeSecret(deps) : undefined
-      await tx.insertClientSecret(hashed(deps, request, made, now))
+      await tx.insertClientSecret(hashedSecret(deps, request.id, made ?? request.secret ?? '', now))
       return {
         result: made === undefined ? { client } : { client, clientSecret: made },
         detail: registered(client),
@@ -138,44 +135,6 @@ const registered = ({ tier, scopes, audiences, authMethods }: Client) => ({
   audiences,
   authMethods,
 })
-
-/** `credctl_cs_` marks it for whoever scans for leaked secrets; the rest is 256 random bits. */
-const makeSecret = ({ entropy }: Deps): string =>
-  `credctl_cs_${encodeBase64url(entropy.bytes(SECRET_BYTES))}`
-
-function hashed(
-  { signer, entropy }: Deps,
-  { id, secret }: NewClient,
-  made: string | undefined,
-  now: Instant,
-): ClientSecret {
-  if (made !== undefined) {
-    const hash = signer.hashSecret(made)
-    return { clientId: id, method: 'hmac-sha256', hash, salt: new Uint8Array(0), createdAt: now }
-  }
-  const salt = entropy.bytes(SALT_BYTES)
-  const hash = signer.hashImportedSecret(secret ?? '', salt)
-  return { clientId: id, method: 'scrypt', hash, salt, createdAt: now }
-}
-
-const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
-
-/** Takes a public JWK; a private one is refused before it is stored or logged anywhere. */
-function clientKey(jwk: Readonly<Record<string, unknown>>, now: Instant): ClientKey {
-  const secret = PRIVATE_MEMBERS.filter((member) => member in jwk)
-  if (0 < secret.length) {
-    refuse('request-invalid', 'that is a private key; register only its public half', {
-      next: 'remove the private members, and consider the key exposed if others saw the file',
-    })
-  }
-  const id = thumbprint(jwk)
-  if (id === undefined) {
-    return refuse('request-invalid', 'that is not a public JWK of type EC, RSA or OKP', {
-      next: 'give the key as a JWK in JSON (RFC 7517), or as PEM',
-    })
-  }
-  return { id, jwk, createdAt: now }
-}
 
 export interface ClientChange {
   readonly id: string

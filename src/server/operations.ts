@@ -1,5 +1,6 @@
 import { listAudit } from '#app/audit.ts'
 import { showAuthority } from '#app/authority.ts'
+import { addClientKeys, removeClientKey, rotateClientSecret } from '#app/client-rotation.ts'
 import {
   createClient,
   deleteClient,
@@ -73,7 +74,27 @@ const clientOperations = (
   | 'disableClient'
   | 'enableClient'
   | 'deleteClient'
+  | 'addClientKeys'
+  | 'removeClientKey'
+  | 'rotateClientSecret'
 > => ({
+  async addClientKeys(input, call) {
+    const { client, added } = await addClientKeys(deps, call, input)
+    return { client: clientToWire(client), added: [...added] }
+  },
+  async removeClientKey(input, call) {
+    return { client: clientToWire(await removeClientKey(deps, call, input)) }
+  },
+  async rotateClientSecret(input, call) {
+    const { client, clientSecret, previousExpireAt } = await rotateClientSecret(deps, call, input)
+    return {
+      client: clientToWire(client),
+      clientSecret,
+      ...(previousExpireAt === undefined
+        ? {}
+        : { previousExpireAt: formatInstant(previousExpireAt) }),
+    }
+  },
   async createClient(input, call) {
     const { client, clientSecret } = await createClient(deps, call, input)
     const wire = clientToWire(client)

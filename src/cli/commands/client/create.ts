@@ -7,6 +7,7 @@ import type { Kit } from '#cli/kit.ts'
 import { record } from '#cli/view.ts'
 import { authMethods, tiers } from '#contract/words.ts'
 import { refuse } from '#kernel/problem.ts'
+import { readKeys, showSecret } from './proofs.ts'
 
 /** What the authority takes as an imported secret; a shorter one could be guessed. */
 const SECRET_CHARACTERS_MIN = 16
@@ -91,60 +92,6 @@ async function askScopes(kit: Kit): Promise<readonly string[]> {
 }
 
 const split = (text: string): readonly string[] => text.split(/[\s,]+/).filter((one) => one !== '')
-
-/** A person is shown it where it can be copied; whoever asked for less is told that it is lost. */
-async function showSecret(kit: Kit, secret: string, id: string): Promise<void> {
-  const { output, isQuiet, fields } = kit.settings
-  const isPrinted = fields === undefined || fields.includes('clientSecret')
-  if (!isQuiet && isPrinted && output !== 'name') {
-    if (fields !== undefined || !['table', 'wide'].includes(output)) return
-    await kit.io.out(
-      `\nIts secret is shown this once, and only a keyed hash of it is kept:\n\n${secret}\n\n`,
-    )
-    return
-  }
-  kit.warn(
-    `the secret of ${id} was not printed, and it is not kept; to have one: credctl client delete ${id}, then create it again with -o json`,
-  )
-}
-
-/** RFC 7517: a JWK, or a set of them; or PEM. What is private is refused before it leaves this machine. */
-async function readKeys(kit: Kit, path: string): Promise<Record<string, unknown>[]> {
-  const given = (await readInput(kit, path)).trim()
-  if (given.includes('-----BEGIN')) {
-    if (given.includes('PRIVATE KEY-----')) refusePrivate()
-    return [{ ...(await kit.files.publicJwk(given)) }]
-  }
-  const value = parsed(given)
-  const keys = Array.isArray(value?.['keys']) ? (value['keys'] as unknown[]) : [value]
-  return keys.map((key) => {
-    if (!isObject(key) || typeof key['kty'] !== 'string') return refuseNoKey()
-    if ('d' in key || 'k' in key) return refusePrivate()
-    return key
-  })
-}
-
-function parsed(given: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(given)
-    return isObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const refuseNoKey = (): never =>
-  refuse('request-invalid', '--key: that is neither a JWK in JSON (RFC 7517) nor PEM', {
-    next: 'for example: openssl ec -in private.pem -pubout -out public.pem',
-  })
-
-const refusePrivate = (): never =>
-  refuse('request-invalid', '--key: that is a private key; register only its public half', {
-    next: 'for example: openssl pkey -in private.pem -pubout -out public.pem',
-  })
 
 /** One line; the line end that an editor adds is not part of it. */
 async function readSecret(kit: Kit, path: string): Promise<string> {
