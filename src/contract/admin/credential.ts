@@ -107,6 +107,8 @@ export const credentialApi = {
       'issuance-blocked',
       'policy-denied',
       'clock-behind',
+      'clock-stepped',
+      'authority-restored',
       'key-locked',
     ],
   }),
