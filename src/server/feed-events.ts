@@ -14,12 +14,12 @@ export const entryEvents = (entries: readonly FeedEntry[]): string =>
 export const headEvent = (jws: string): string => `event: head\ndata: ${jws}\n\n`
 
 /** An authority takes some thousand acknowledgements a second beside its other work. */
-const ACKNOWLEDGEMENTS_PER_MS = 10
+const ACKNOWLEDGEMENTS_PER_MS = 5
 const SPREAD_MS_MAX = 1000
 
 /**
- * A hint, unsigned: whoever acknowledges waits a random part of so many milliseconds before. Few need
- * none, and are heard sooner.
+ * A hint, unsigned: whoever acknowledges waits so many milliseconds before, and a random part of as many
+ * more. Few need none, and are heard sooner.
  */
 export function spreadEvent(listeners: number): string {
   const spreadMs = Math.min(Math.floor(listeners / ACKNOWLEDGEMENTS_PER_MS), SPREAD_MS_MAX)

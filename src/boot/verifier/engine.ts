@@ -227,8 +227,8 @@ class CoreEngine implements Engine {
       const refused = await authority.acknowledge(acknowledgement)
       this.#tell({ kind: refused === undefined ? 'acknowledged' : 'unacknowledged', position })
     }
-    // Thousands that were told at once do not answer at once.
-    const delayMs = (this.#spreadMs * (entropy.bytes(1)[0] ?? 0)) / 256
+    // Thousands that were told at once do not answer at once, nor before the last of them is told.
+    const delayMs = this.#spreadMs * (1 + (entropy.bytes(1)[0] ?? 0) / 256)
     if (delayMs < 1) void send()
     else setTimeout(() => void send(), delayMs).unref()
   }

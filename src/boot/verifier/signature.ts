@@ -3,21 +3,45 @@ import type { VerifySignature } from '#verifier/signature.ts'
 
 const P256_SIGNATURE_BYTES = 64
 
+/** Heads that every verifier of this process is sent alike; few, since each is followed by a newer one. */
+const JUDGED_MAX = 64
+const judged = new Map<string, boolean>()
+
 /**
- * ES256 by `node:crypto` (RFC 7518 §3.4). A key is made ready once for each JWK object, and given up
- * with it.
+ * ES256 by `node:crypto` (RFC 7518 §3.4).
+ *
+ * Where several verifiers run in one process, the same head comes to each of them, and its signature is
+ * most of the work of taking it: so the last few answers are shared, by key and whole text, which fix
+ * them.
  */
 export function nodeSignatures(): VerifySignature {
-  const ready = new WeakMap<Readonly<Record<string, string>>, KeyObject | null>()
-  return (jwk, { signed, signature }) => {
-    let key = ready.get(jwk)
-    if (key === undefined) {
-      key = publicKeyOf(jwk)
-      ready.set(jwk, key)
-    }
+  return (jwk, { signed, signature }, text) => {
+    const name = `${jwk['x']} ${jwk['y']} ${text}`
+    const known = judged.get(name)
+    if (known !== undefined) return known
+    const key = readyKey(jwk)
     if (key === null || signature.length !== P256_SIGNATURE_BYTES) return false
-    return verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, signature)
+    const isGood = verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, signature)
+    if (JUDGED_MAX <= judged.size) judged.delete(judged.keys().next().value ?? '')
+    judged.set(name, isGood)
+    return isGood
   }
+}
+
+const READY_MAX = 256
+const ready = new Map<string, KeyObject | null>()
+
+/** To make a key ready takes as long as to verify with it, and there are few. */
+function readyKey(jwk: Readonly<Record<string, string>>): KeyObject | null {
+  const { kty, crv, x, y, use, alg } = jwk
+  const name = JSON.stringify([kty, crv, x, y, use, alg])
+  let key = ready.get(name)
+  if (key === undefined) {
+    key = publicKeyOf(jwk)
+    if (READY_MAX <= ready.size) ready.clear()
+    ready.set(name, key)
+  }
+  return key
 }
 
 /** Only P-256 keys for signatures; one of another kind verifies nothing (RFC 8725 §3.1). */
