@@ -96,6 +96,6 @@ async function held(tx: Writing, file: string, clock: Clock): Promise<FeedState 
 async function isDenied(tx: Reading, feed: FeedState, kept: KeptPosition): Promise<boolean> {
   if (feed.position < kept.position) return true
   if (epochOf(kept.position) < epochOf(feed.position)) return false
-  const here = kept.position === feed.position ? feed : await tx.feedEntry(kept.position)
+  const here = await tx.feedEntry(kept.position)
   return here !== undefined && encodeBase64url(here.chain) !== kept.chain
 }
