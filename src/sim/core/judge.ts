@@ -149,8 +149,10 @@ export class CoreJudge {
     if (op !== 'lift' && op !== 'unblock') return
     const truth = this.#byId.get((JSON.parse(textOf(entry)) as { id: string }).id)
     if (truth === undefined) return
-    if (op === 'lift') truth.liftedMicros ??= timeMicros
-    else if (!truth.isUnblocked) {
+    if (op === 'lift') {
+      truth.liftedMicros ??= timeMicros
+      if (!truth.mayLift) this.broken({ invariant: 'I8', said: `${truth.id} was lifted, and nobody had asked for it` })
+    } else if (!truth.isUnblocked) {
       // A block that a restore brought back ends again; what was minted in between is lost anyway.
       truth.endOrder = this.#world.database.version
       truth.cut = position
@@ -257,13 +259,29 @@ export class CoreJudge {
     } else if (earliest <= token.untilMicros && token.fromMicros <= earliest) {
       const said = `a valid token was ${verdict} (${decision.detail ?? ''})`
       // A stolen or rotated key is a reason of its own; what a revocation is about may be invalid.
-      if (!this.#isHit(token, credential)) this.broken({ invariant: 'refusal', said }, verifier, token)
+      if (this.#isHit(token, credential) || this.#isForgotten(credential)) return
+      tally.falseRefusals++
+      this.broken({ invariant: 'refusal', said }, verifier, token)
     }
-    if (token.fromMicros <= earliest && earliest <= token.untilMicros) tally.falseRefusals++
   }
+
+  /** A restore has wiped it out, and perhaps the key that signed it. */
+  #isForgotten = ({ id }: SimCredential): boolean =>
+    !this.#world.database.rows.credentials.has(id) && !id.endsWith('stolen')
 
   #isHit = (token: SimToken, credential: SimCredential): boolean =>
     token.concerning.some((truth) => mayHit(truth, credential) || mustHit(truth, credential))
+
+  /** The interval by which it decides holds the authority's time. */
+  #clock(verifier: CoreVerifier, token: SimToken, earliest: number, latest: number): void {
+    const interval = verifier.core.interval(verifier.localMicros())
+    if (interval === undefined) return
+    const { lowerMicros, upperMicros } = interval
+    if (lowerMicros <= latest && earliest <= upperMicros) return
+    const beyond = upperMicros < earliest ? earliest - upperMicros : lowerMicros - latest
+    const said = `the interval by which it decided is ${seconds(beyond)} off the true time`
+    this.broken({ invariant: 'clock', said }, verifier, token)
+  }
 
   #accepted(
     verifier: CoreVerifier,
@@ -283,6 +301,7 @@ export class CoreJudge {
       this.broken({ invariant: 'I3', said }, verifier, token)
     }
     const latest = this.#world.authorityClock.latest(this.#world.heap.nowMicros)
+    this.#clock(verifier, token, earliest, latest)
     if (latest < fromMicros - this.#leewayMicros) {
       this.broken({ invariant: 'I3', said: 'it was accepted before it was valid' }, verifier, token)
     }

@@ -175,7 +175,10 @@ export class AuthorityNode {
     })
     judge.headIssued(this.index, claims)
     this.#remember(claims)
-    return this.site.signatures.sign(activeKey(database.begin(), 'feed'), HEAD_TYPE, claims)
+    const key = activeKey(database.begin(), 'feed')
+    const text = this.site.signatures.sign(key, HEAD_TYPE, claims)
+    this.#world.heads.set(`${claims.position} ${claims.time}`, text)
+    return text
   }
 
   #remember({ position, time, digest }: HeadClaims): void {

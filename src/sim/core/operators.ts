@@ -181,7 +181,9 @@ export class Operators {
       ({ liftedMicros, asked }) => liftedMicros === undefined && asked.final !== true && asked.selector.keys === undefined,
     )
     const truth = live[this.#chance.between(0, Math.max(0, live.length - 1))]
-    if (truth !== undefined) this.#undo(truth, lift)
+    if (truth === undefined) return
+    truth.mayLift = true
+    this.#undo(truth, lift)
   }
 
   #unblock(): void {

@@ -38,7 +38,7 @@ function befall({ world }: CorePlay, index: number, { kind, forMicros }: Process
   // What woke it comes before all that waited: a shell notices the gap before it does anything else.
   if (kind === 'suspend') {
     world.call(end, () => {
-      if (verifier.life === life && verifier.isUp) verifier.tell({ kind: 'resumed' })
+      if (verifier.life === life && verifier.isUp) verifier.resume(forMicros)
     })
   }
   verifier.sleep(forMicros)

@@ -60,6 +60,8 @@ export interface TrueRevocation {
   endOrder: number
   cut: number
   isUnblocked: boolean
+  /** Somebody asked for its lift, or it was to end by itself. */
+  mayLift: boolean
   /** A restore has wiped it out; a revocation of all stands for it. */
   isLost: boolean
   liftedMicros: number | undefined
@@ -148,6 +150,7 @@ export function truthOf(
     endOrder: row.cut === null ? Number.POSITIVE_INFINITY : rest.order,
     cut: row.cut ?? Number.POSITIVE_INFINITY,
     isUnblocked: false,
+    mayLift: row.suspends,
     isLost: false,
     liftedMicros: undefined,
     certifiedMicros: undefined,

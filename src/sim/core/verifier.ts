@@ -6,7 +6,7 @@ import { chanceOf, entropyOf, type Chance } from '#sim/chance.ts'
 import type { NodeClocks } from '#sim/clocks.ts'
 import { createVerifierCore } from '#verifier/core.ts'
 import type { VerifierCore, VerifierDecision } from '#verifier/config.ts'
-import type { Acknowledgement, VerifierEffect, VerifierEvent } from '#verifier/protocol.ts'
+import type { Acknowledgement, Jwk, VerifierEffect, VerifierEvent } from '#verifier/protocol.ts'
 import { Kind } from './kinds.ts'
 import { ISSUER } from './site.ts'
 import type { SimToken } from './tokens.ts'
@@ -88,6 +88,9 @@ export class CoreVerifier {
   readonly #world: CoreWorld
   readonly #entropy: Entropy
   #node = 0
+  #lostMicros = 0
+  /** What is on its disk: the state of some head that it had applied. */
+  #kept: { readonly head: string; readonly entries: readonly string[]; readonly keys: readonly Jwk[] } | undefined
   #connection: Connection | undefined
   readonly #waiting: Waiting[] = []
 
@@ -103,8 +106,15 @@ export class CoreVerifier {
     this.core = this.#newCore()
   }
 
+  /** The local clock stands still in suspend; that it did is what `resumed` tells. */
   localMicros(): number {
-    return this.clocks.monotonicMicros(this.#world.heap.nowMicros)
+    return this.clocks.monotonicMicros(this.#world.heap.nowMicros) - this.#lostMicros
+  }
+
+  /** The process was suspended, and its clock with it. */
+  resume(forMicros: number): void {
+    this.#lostMicros += forMicros
+    this.tell({ kind: 'resumed' })
   }
 
   #newCore(): VerifierCore {
@@ -114,7 +124,7 @@ export class CoreVerifier {
       {
         issuer: ISSUER,
         audiences: [AUDIENCE],
-        name: this.name,
+        name: `api-${(this.index % LABELS) + 1}`,
         mode: this.mode,
         incarnation: this.incarnation,
         leewayMicros: plan.leewayMicros,
@@ -128,7 +138,25 @@ export class CoreVerifier {
     this.life++
     this.core = this.#newCore()
     this.#world.judge.started(this.index)
+    this.#takeUp()
     this.tell({ kind: 'started' })
+  }
+
+  /** What was on the disk: stale, and now and then torn. */
+  #takeUp(): void {
+    if (this.#kept === undefined) return
+    const { head, entries, keys } = this.#kept
+    const isTorn = this.chance.happens(0.2)
+    this.#world.sightings.see(isTorn ? 'torn-disk' : 'stale-disk')
+    const held = isTorn ? entries.slice(0, -1) : entries
+    this.tell({ kind: 'kept', head, entries: held, feedKeys: keys })
+  }
+
+  /** Now and then the state is written to disk. */
+  #keep(position: number, timeMicros: number): void {
+    if (!this.chance.happens(KEEP)) return
+    const texts = this.#world.snapshotAt(position, timeMicros)
+    if (texts !== undefined) this.#kept = { ...texts, keys: this.core.feedKeys() }
   }
 
   crash(): void {
@@ -158,7 +186,7 @@ export class CoreVerifier {
       case 'ask':
         return this.#request('sync', effect.question, effect.question.nonce)
       case 'wake':
-        return heap.push(this.clocks.trueMicros(effect.atMicros), Kind.wake, this.index, this.life)
+        return heap.push(this.clocks.trueMicros(effect.atMicros + this.#lostMicros), Kind.wake, this.index, this.life)
       case 'open-stream':
         return this.#open(effect.stream, effect.after)
       case 'close-stream':
@@ -175,6 +203,7 @@ export class CoreVerifier {
         return
       case 'applied':
         judge.applied(this.index, effect.position, effect.timeMicros)
+        this.#keep(effect.position, effect.timeMicros)
         return this.#again()
       case 'alarm':
         sightings.see('alarm')
@@ -305,6 +334,10 @@ export class CoreVerifier {
 }
 
 const REQUEST_BYTES = 400
+/** How often, of the heads applied, the state goes to disk. */
+const KEEP = 0.02
+/** Names are labels: several verifiers have the same. */
+const LABELS = 8
 
 function failureOf({ kind, name }: Request, isGone: boolean): VerifierEvent | undefined {
   switch (kind) {

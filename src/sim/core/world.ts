@@ -1,7 +1,9 @@
 import type { SimulationRequest } from '#contract/simulation.ts'
+import { parseToken, signingInput } from '#domain/credential/token.ts'
 import type { VerifierMode } from '#domain/feed/head.ts'
 import type { Position } from '#domain/feed/position.ts'
 import { defaultPolicy, type Policy } from '#domain/policy/policy.ts'
+import { encodeBase64url } from '#kernel/base64url.ts'
 import type { Entropy } from '#kernel/clock.ts'
 import { type Chance, chanceOf, entropyOf } from '#sim/chance.ts'
 import { clocksOf } from '#sim/clocks.ts'
@@ -14,6 +16,7 @@ import { EventHeap } from './heap.ts'
 import { CoreJudge } from './judge.ts'
 import { Kind } from './kinds.ts'
 import { Network } from './network.ts'
+import { countThrough, inForce, textOf } from './oracle.ts'
 import { AuthorityNode } from './node.ts'
 import { corePlanOf, type CorePlan } from './plan.ts'
 import type { Signatures } from './signatures.ts'
@@ -58,6 +61,8 @@ export class CoreWorld {
   readonly verifiers: readonly CoreVerifier[]
   /** By credential. */
   readonly tokens = new Map<string, SimToken>()
+  /** Texts of heads by place and time. */
+  readonly heads = new Map<string, string>()
   isHealed = false
   #seenEntries = 0
   readonly #adversary: Chance
@@ -140,7 +145,21 @@ export class CoreWorld {
   /** A restored database was adopted: all that was ever issued is revoked. */
   adopted(order: number): void {
     const row = [...this.database.rows.revocations.values()].at(-1)
-    if (row?.selector.all === true) this.judge.published(ADOPTION, row.id, order)
+    if (row?.selector.all === true && row.liftedAt === undefined) {
+      this.judge.published(ADOPTION, row.id, order)
+      return
+    }
+    const said = 'what a restore has wiped out was not revoked'
+    this.judge.broken({ invariant: 'I10', said })
+  }
+
+  /** The state of a head, as a verifier that applied it would keep it. */
+  snapshotAt(position: number, timeMicros: number): { head: string; entries: string[] } | undefined {
+    const head = this.heads.get(`${position} ${timeMicros}`)
+    if (head === undefined) return undefined
+    const { entries } = this.database.rows
+    const through = entries.slice(0, countThrough(entries, position))
+    return { head, entries: inForce(through, timeMicros).map(textOf) }
   }
 
   ancestorsOf(credential: SimCredential): string[] {
@@ -219,11 +238,16 @@ export class CoreWorld {
   /** Somebody between passes an old head for a new one, or cuts it short. */
   #tamperHead(head: string, verifier: number): string {
     if (this.isHealed) return head
-    const { replayRatio } = this.faults.adversary
+    const { replayRatio, forgeRatio } = this.faults.adversary
     if (this.network.isTruncated(verifier)) {
       this.sightings.see('truncated')
       this.trouble(verifier)
       return head.slice(0, -this.#adversary.between(1, 40))
+    }
+    if (this.#adversary.happens(forgeRatio)) {
+      this.sightings.see('forged-head')
+      this.trouble(verifier)
+      return this.#forgedHead(head)
     }
     if (replayRatio === 0) return head
     const old = this.#adversary.happens(replayRatio) ? this.#kept[this.#adversary.between(0, KEPT - 1)] : undefined
@@ -232,6 +256,16 @@ export class CoreWorld {
     this.sightings.see('replayed-head')
     this.trouble(verifier)
     return old
+  }
+
+  /** The same head, of a later time, with the signature of the one that it was made of. */
+  #forgedHead(head: string): string {
+    const parsed = parseToken(head)
+    if (typeof parsed === 'string') return head
+    const { header, claims, signature } = parsed
+    const later = { ...claims, time: Number(claims['time']) + 100_000 }
+    const named = { typ: String(header['typ']), alg: 'ES256', kid: String(header['kid']) }
+    return `${signingInput(named, later)}.${encodeBase64url(signature)}`
   }
 
   /** Somebody between keeps entries back, or writes others in their place. */
