@@ -71,7 +71,7 @@ export function rotateKey(
     const { items } = await tx.listKeys({ purpose, states: ['active'] }, { limit: 1 })
     const [active] = items
     const largestExpiry = active === undefined ? undefined : await tx.largestExpiry(active.id)
-    const next = preparedKey(deps, now)
+    const next = preparedKey(deps, now, purpose)
     const rotation = decideRotation(active, next.key, {
       now,
       largestExpiry,

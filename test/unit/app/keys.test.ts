@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { jwks } from '#app/keys.ts'
-import { createWorld, refusalOf, type TestWorld } from '../world.ts'
+import { thumbprint } from '#domain/client/thumbprint.ts'
+import { parseToken } from '#domain/credential/token.ts'
+import { readRecord } from '#domain/feed/read-record.ts'
+import { createWorld, ISSUER, refusalOf, type TestWorld } from '../world.ts'
 
 async function withToken(): Promise<{ world: TestWorld; token: string; keyId: string }> {
   const world = await createWorld()
@@ -82,6 +85,77 @@ describe('rotation', () => {
     for (const one of tokens) {
       expect((await world.admin.verifyToken({ token: one })).verdict).toBe('accepted')
     }
+  })
+})
+
+describe('the key of the feed', () => {
+  const feedKeys = async ({ admin }: TestWorld) =>
+    (await admin.listKeys({ purpose: 'feed' })).items.map(
+      ({ id, state }): readonly [string, string] => [id, state],
+    )
+  const firstOf = async (world: TestWorld) => (await feedKeys(world))[0] ?? ['', '']
+  const recordsAfter = async ({ store }: TestWorld, position: number) =>
+    (await store.read((tx) => tx.feedEntries(position, 99))).map(({ bytes }) => {
+      const record = readRecord(new TextDecoder().decode(bytes))
+      return typeof record !== 'string' && record.op === 'key' ? record : undefined
+    })
+  const jwkOf = async ({ store }: TestWorld, id: string) =>
+    (await store.read((tx) => tx.findKey(id)))?.publicJwk ?? {}
+
+  it('is succeeded by one that it names itself, from key to key', async () => {
+    const { world } = await withToken()
+    let [previousId] = await firstOf(world)
+    for (let i = 0; i < 2; i++) {
+      const { position } = await world.admin.showAuthority({})
+      const { key, previous } = await world.admin.rotateKey({ purpose: 'feed' })
+      expect(previous).toMatchObject({ id: previousId, state: 'retiring', purpose: 'feed' })
+      expect(key).toMatchObject({ state: 'active', purpose: 'feed' })
+      const records = await recordsAfter(world, position)
+      expect(records).toMatchObject([
+        { id: previousId, state: 'retiring' },
+        { id: key.id, state: 'active', purpose: 'feed' },
+      ])
+      expect(records[0]?.endorsement).toBeUndefined()
+      const endorsement = parseToken(records[1]?.endorsement ?? '')
+      if (typeof endorsement === 'string') throw new Error(endorsement)
+      const { header, claims, signed, signature } = endorsement
+      expect(header).toEqual({ typ: 'feed-key+jwt', alg: 'ES256', kid: previousId })
+      const jwk = await jwkOf(world, key.id)
+      expect(claims).toEqual({ iss: ISSUER, kid: key.id, jkt: thumbprint(jwk) })
+      const { signer } = world.deps
+      expect(signer.verify(await jwkOf(world, previousId), signed, signature)).toBe(true)
+      previousId = key.id
+    }
+    const states = (await feedKeys(world)).map(([, state]) => state)
+    expect(states).toEqual(['active', 'retiring', 'retiring'])
+    expect(await published(world)).toHaveLength(1)
+  })
+
+  it('vouches for no token key, and a token key for nobody', async () => {
+    const { world } = await withToken()
+    const { position } = await world.admin.showAuthority({})
+    await world.admin.rotateKey({})
+    const records = await recordsAfter(world, position)
+    expect(records.map((one) => one?.endorsement)).toEqual([undefined, undefined])
+  })
+
+  it('that is revoked is replaced at once, and its word is not asked for', async () => {
+    const { world } = await withToken()
+    const [id] = await firstOf(world)
+    const { position } = await world.admin.showAuthority({})
+    const { revocation } = await world.admin.revoke({
+      selector: { keys: [id] },
+      reason: 'compromise',
+    })
+    expect(revocation).toMatchObject({ final: true })
+    const records = await recordsAfter(world, position)
+    expect(records).toMatchObject([
+      undefined,
+      { id, state: 'revoked' },
+      { purpose: 'feed', state: 'active' },
+    ])
+    expect(records[2]?.endorsement).toBeUndefined()
+    expect((await feedKeys(world)).map(([, state]) => state)).toEqual(['active', 'revoked'])
   })
 })
 
