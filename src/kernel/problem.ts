@@ -141,7 +141,6 @@ export const problems = {
     exit: 75,
     status: 429,
     oauth: 'slow_down',
-    retry: true,
   },
   'issuer-unreachable': { title: 'Issuer unreachable', exit: 75, status: 503, retry: true },
   'output-failed': { title: 'Output cannot be written', exit: 1, status: 500, local: true },

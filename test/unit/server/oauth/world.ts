@@ -1,10 +1,4 @@
-import {
-  createPrivateKey,
-  generateKeyPairSync,
-  type JsonWebKey,
-  type KeyObject,
-  sign,
-} from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { onTestFinished } from 'vitest'
 import type { Policy } from '#domain/policy/policy.ts'
 import { createOauthEndpoints, type OauthCall } from '#server/oauth/endpoints.ts'
@@ -104,7 +98,7 @@ export const basic = (id: string, secret: string): { authorization: string } => 
 }
 
 export interface Signer {
-  readonly jwk: JsonWebKey
+  readonly jwk: Readonly<Record<string, unknown>>
   readonly alg: string
   readonly sign: (input: string) => Buffer
 }
@@ -126,7 +120,7 @@ export function signer(alg: 'ES256' | 'RS256' | 'EdDSA' | 'Ed25519' = 'ES256'): 
         : generateKeyPairSync('ed25519')
   const key = asPkcs8(privateKey)
   return {
-    jwk: publicKey.export({ format: 'jwk' }),
+    jwk: { ...publicKey.export({ format: 'jwk' }) },
     alg,
     sign: (input) =>
       alg === 'ES256'
