@@ -386,6 +386,25 @@ describe('a store that watches its position', () => {
     expect(existsSync(file)).toBe(false)
   })
 
+  it('takes nothing for denied that was collected since', async () => {
+    const { store, deps } = await createWorld()
+    const file = join(newFolder(), 'p')
+    const lift = () =>
+      store.write((tx) =>
+        append(deps, tx, () => ({ op: 'lift', body: { id: 'x' }, result: undefined })),
+      )
+    await lift()
+    const early = await store.read((tx) => tx.feed())
+    keepPosition(file, early)
+    await lift()
+    const { position: newest } = await store.read((tx) => tx.feed())
+    await store.write((tx) => tx.compactFeed({ floor: newest, endedBeforeSeconds: 0, limit: 9 }))
+    expect(await store.read((tx) => tx.feedEntry(early.position))).toBeUndefined()
+    await watchingPosition(store, file, testClock()).write(async () => undefined)
+    expect(await store.read((tx) => tx.divergence())).toBeUndefined()
+    expect(readPosition(file)?.position).toBe(newest)
+  })
+
   it('says when it was seen, and looks again where its first transaction was undone', async () => {
     const { store } = await createWorld()
     const file = join(newFolder(), 'p')
