@@ -292,11 +292,12 @@ describe('adopting an old database', () => {
     await save(home, old)
     await first.deps.store.write(async (tx) => {
       const state = await tx.feed()
-      await tx.appendFeed(epochEntry(state, 5), state.timeMicros + 1)
+      await tx.appendFeed(epochEntry(state, 2000), state.timeMicros + 1)
     })
     await first.close()
     copyBack(home, old)
-    expect((await adopt(home.data, {}, LOCAL)).epoch).toBe(6)
+    // A bare word would be believed so far only as no epochs are used up; the file is our own.
+    expect((await adopt(home.data, {}, LOCAL)).epoch).toBe(2001)
   })
 
   it('cut short before the file was replaced needs not be done again', async () => {
