@@ -238,11 +238,10 @@ class Core implements VerifierCore {
       case 'entries':
         return this.#entriesCame(event.entries, nowMicros)
       case 'snapshot': {
-        const fault = this.#ledger.restore(event, nowMicros)
-        this.#follower.fetched(nowMicros, fault === undefined ? 'some' : 'none')
-        return fault === undefined
-          ? NOTHING
-          : this.#alarm(`a snapshot was refused: ${fault}`, nowMicros)
+        const restored = this.#ledger.restore(event, nowMicros)
+        this.#follower.fetched(nowMicros, restored === 'begun' ? 'some' : 'none')
+        if (typeof restored === 'string') return NOTHING
+        return this.#alarm(`a snapshot was refused: ${restored.fault}`, nowMicros)
       }
       case 'entries-failed':
         this.#follower.fetched(nowMicros, event.isGone ? 'some' : 'none')

@@ -30,6 +30,9 @@ export interface Knowledge {
   readonly nowMicros: number
 }
 
+/** Enough to decide by. */
+type Ready = Knowledge & { readonly applied: Applied; readonly interval: TimeInterval }
+
 export interface DecisionContext {
   readonly config: VerifierConfig
   readonly widthMicrosMax: number
@@ -61,19 +64,24 @@ export class Decider {
 
   /** Why nothing can be decided, whatever the token; `undefined` where it can. */
   staleness(known: Knowledge): DecisionCause | undefined {
+    const ready = this.#readiness(known)
+    return typeof ready === 'string' ? ready : undefined
+  }
+
+  #readiness(known: Knowledge): Ready | DecisionCause {
     const { applied, interval, isDiverged } = known
     if (applied === undefined) return 'cold'
     if (interval === undefined) return 'clock'
     if (this.#rules.isTooWide(widthOf(interval), this.#widthMicrosMax)) return 'clock'
     if (isDiverged) return 'behind'
-    return this.#isLeased(applied, interval, known.nowMicros, undefined) ? undefined : 'lease'
+    const ready = known as Ready
+    return this.#isLeased(ready, undefined) ? ready : 'lease'
   }
 
   decide(known: Knowledge, request: DecisionRequest): VerifierDecision {
-    const cause = this.staleness(known)
-    if (cause !== undefined) return staleBy(cause)
-    const { applied, interval, view, nowMicros } = known
-    if (applied === undefined || interval === undefined) return staleBy('cold')
+    const ready = this.#readiness(known)
+    if (typeof ready === 'string') return staleBy(ready)
+    const { applied, interval, view } = ready
     const rules = this.#rules
     const mayCome = rules.mayYetBeKnown(request.arrivedMicros, known.issuedAfterMicros)
     this.#keys = view.keys
@@ -81,19 +89,17 @@ export class Decider {
     if (isFault(token)) return refusalOf(token, mayCome)
     const fault = faultBefore(token, applied.head)
     if (fault !== undefined) return refusalOf(fault, mayCome)
-    if (!this.#isLeased(applied, interval, nowMicros, token.staleness)) return staleBy('lease')
-    const key = view.keys.find(token.revocable.keyId)
-    const { leewayMicros } = this.#config
-    const verifies = key !== undefined && rules.keyVerifies(key, interval.upperMicros, leewayMicros)
-    if (!verifies && key?.state !== 'revoked') {
-      return { verdict: 'invalid', detail: 'it was signed with a key that has retired' }
-    }
+    if (!this.#isLeased(ready, token.staleness)) return staleBy('lease')
     const untimely = this.#untimely(token, interval, view.snapshotMicros)
     if (untimely !== undefined) return untimely
     const found = view.index.verdict(token.revocable, rules.graceInstant(interval))
     if (found.kind === 'revoked') return revokedBy(found.by, token)
     // Whoever holds a revoked key can sign anything; its revocation says why, but none is needed.
-    if (!verifies) return { verdict: 'invalid', detail: 'it was signed with a key that is revoked' }
+    const key = view.keys.find(token.revocable.keyId)
+    const { leewayMicros } = this.#config
+    if (key === undefined || !rules.keyVerifies(key, interval.upperMicros, leewayMicros)) {
+      return { verdict: 'invalid', detail: `it was signed with a key that is ${key?.state}` }
+    }
     return this.#insufficient(token, request, interval) ?? accepted(token, found, interval)
   }
 
@@ -110,9 +116,7 @@ export class Decider {
   }
 
   #isLeased(
-    { head, receivedMicros }: Applied,
-    interval: TimeInterval,
-    nowMicros: number,
+    { applied: { head, receivedMicros }, interval, nowMicros }: Ready,
     token: VerifierMode | undefined,
   ): boolean {
     const { mode, stalenessSeconds: own } = this.#config

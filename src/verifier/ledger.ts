@@ -27,6 +27,9 @@ export type Settled =
   /** `forged`: entries were let go of. `diverged`: only a snapshot helps. `refused`: the head was. */
   | { readonly kind: 'forged' | 'diverged' | 'refused'; readonly detail: string }
 
+/** `late`: what is applied is newer. */
+export type Restored = 'begun' | 'late' | { readonly fault: string }
+
 export interface SnapshotTexts {
   readonly head: string
   readonly entries: readonly string[]
@@ -48,8 +51,8 @@ export interface Ledger {
   hear(head: SignedHead, times: HeadTimes): 'newer' | 'older' | 'fork'
   offer(text: string): Offered
   settle(hasSynced: boolean): Settled
-  /** Begins anew with a snapshot; a text says why not. */
-  restore(snapshot: SnapshotTexts, receivedMicros: number): string | undefined
+  /** Begins anew with a snapshot, unless one that came `late` or is at fault. */
+  restore(snapshot: SnapshotTexts, receivedMicros: number): Restored
   /** Begins with what was kept on disk, if it is sound. */
   keep(kept: SnapshotTexts, feedKeys: readonly Jwk[]): void
 }
@@ -169,21 +172,21 @@ class FeedLedger implements Ledger {
     return this.applied?.head.time ?? Number.NEGATIVE_INFINITY
   }
 
-  restore(snapshot: SnapshotTexts, receivedMicros: number): string | undefined {
+  restore(snapshot: SnapshotTexts, receivedMicros: number): Restored {
     const { rules } = this.#capabilities
     const read = this.#readSnapshot(snapshot, this.trust)
-    if (typeof read === 'string') return read
+    if (typeof read === 'string') return { fault: read }
     const { claims } = read.head
     const { base } = this.#log
-    if (claims.time <= this.#appliedMicros) return 'it is older than what is applied'
-    if (claims.position < base.position) return 'it goes back behind what is applied'
+    if (claims.time <= this.#appliedMicros) return 'late'
+    if (claims.position < base.position) return { fault: 'it goes back behind what is applied' }
     if (claims.position === base.position && !rules.isChain(base.chainText, claims.chain)) {
-      return 'the feed has forked: one position has two chains'
+      return { fault: 'the feed has forked: one position has two chains' }
     }
     const times = { receivedMicros, issuedAfterMicros: Number.NEGATIVE_INFINITY }
-    if (this.hear(read.head, times) === 'fork') return 'its head contradicts another one'
+    if (this.hear(read.head, times) === 'fork') return { fault: 'its head contradicts another one' }
     this.#begin(read)
-    return undefined
+    return 'begun'
   }
 
   keep(kept: SnapshotTexts, feedKeys: readonly Jwk[]): void {

@@ -393,17 +393,19 @@ describe('a snapshot', () => {
     expect(rig.verdict(token)).toBe('revoked')
   })
 
-  it('of a time that is past is refused', () => {
+  it('that comes late is passed over, without an alarm', () => {
     const { rig, authority } = started()
     const old = authority.snapshot()
     rig.head()
+    const applied = rig.core.applied()
     authority.floor = (authority.state.position + 1) as Position
     authority.revoke({ clients: ['bot'] })
     rig.head()
     const { fetch } = rig.taken('fetch-snapshot')[0] ?? { fetch: 0 }
-    expect(rig.on({ kind: 'snapshot', fetch, ...old })).toMatchObject([
-      { kind: 'alarm', detail: expect.stringContaining('older than what is applied') },
-    ])
+    expect(rig.on({ kind: 'snapshot', fetch, ...old })).toEqual([])
+    expect(rig.core.applied()?.time).toBe(applied?.time)
+    rig.pass(SECOND)
+    expect(kindsOf(rig.wake())).toContain('fetch-snapshot')
   })
 
   it('follows where the stream or the entries say 410', () => {
