@@ -2,7 +2,7 @@ import { visible } from '#cli/commands/revoke/plan-text.ts'
 import { type Below, below, shape } from '#cli/view.ts'
 import type { AdminApi } from '#contract/admin-api.ts'
 import type { Reply } from '#contract/route.ts'
-import { type Instant, parseInstant } from '#kernel/instant.ts'
+import { formatInstant, type Instant, instant, parseInstant } from '#kernel/instant.ts'
 
 export type Enforcement = Reply<AdminApi['showEnforcement']>
 type Straggler = Enforcement['stragglers'][number]
@@ -135,9 +135,12 @@ function elapsed(later: string, earlier: string): string {
   return ms < 10_000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`
 }
 
-/** The time of day where it is today, as authority time has it: UTC. */
-const clock = (time: string, now: string): string =>
-  time.slice(0, 10) === now.slice(0, 10) ? `${time.slice(11, 19)}Z` : `${time.slice(0, 19)}Z`
+/** The time of day where it is today, in UTC; to the second by which it is surely past. */
+function clock(time: string, now: string): string {
+  const whole = formatInstant(instant(Math.ceil(moment(time) / 1000) * 1000))
+  const from = whole.slice(0, 10) === now.slice(0, 10) ? 11 : 0
+  return `${whole.slice(from, 19)}Z`
+}
 
 function ahead(time: string, now: string): string {
   const seconds = Math.ceil((moment(time) - moment(now)) / 1000)

@@ -8,7 +8,7 @@ import { type Enforcement, isUnproven, progressText, waitingNames } from './enfo
 /** What is asked again first after this long, and at last this often. */
 const POLL_MS_FIRST = 100
 const POLL_MS_MAX = 500
-const POLL_GROWTH = 1.5
+const POLL_GROWTH = 2
 
 export const timeoutFlag = duration('How long to wait for enforcement', { initial: 30 })
 export const certificateFlag = file(

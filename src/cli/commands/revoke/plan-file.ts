@@ -24,10 +24,9 @@ const members = {
 export function readPlan(text: string, name: string): Plan {
   const value = parsed(text)
   if (value === undefined) return refuseNoPlan(name, 'it is not one JSON object')
-  const missing = Object.entries(members).flatMap(([key, kind]) => {
-    const member = value[key]
-    return typeof member === kind && member !== null ? [] : [key]
-  })
+  const missing = Object.entries(members).flatMap(([key, kind]) =>
+    isOf(kind, value[key]) ? [] : [key],
+  )
   if (0 < missing.length) return refuseNoPlan(name, `it has no ${missing.join(', ')}`)
   const { matched } = value
   if (matched !== undefined && !isMatched(matched)) {
@@ -47,6 +46,9 @@ function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isOf = (kind: string, value: unknown): boolean =>
+  kind === 'object' ? isObject(value) : typeof value === kind
 
 const isMatched = (value: unknown): boolean =>
   isObject(value) &&

@@ -7,7 +7,7 @@ export interface Stage {
   /** Tokens of `deploy-bot` (two) and of `reader` (one). */
   readonly tokens: readonly { readonly id: string; readonly token: string }[]
   /** The real command line before the real authority. */
-  readonly run: (argv: string, scene?: Omit<Scene, 'argv'>) => Promise<Ran>
+  readonly run: (argv: Scene['argv'], scene?: Omit<Scene, 'argv'>) => Promise<Ran>
   readonly stateOf: (id: string) => Promise<string>
 }
 
