@@ -37,11 +37,17 @@ export interface StreamReceiver {
   closed(failure: Failure): void
 }
 
+/** What is sent to one address at a time, and fails by itself. */
+export type Errand = 'sync' | 'fetch' | 'stream'
+
 /** The authority's side of the feed, over HTTP. Nothing here rejects; nothing of an answer is believed. */
 export interface Authority {
   readonly url: string
-  /** The next of its addresses is used from now on. */
-  nextUrl(): void
+  /**
+   * The next of its addresses is used from now on, unless what failed was sent to another one than is
+   * used now. Questions and streams fail side by side, and two steps among two addresses are none.
+   */
+  nextUrl(failed: Errand): void
   sync(question: SyncQuestion): Promise<SyncAnswer | Failure>
   acknowledge(acknowledgement: Acknowledgement): Promise<undefined | Failure>
   entries(after: Position): Promise<readonly string[] | Failure>
@@ -76,6 +82,10 @@ export function createAuthority(
   { urls, incarnation, msMax }: AuthorityOptions,
 ): Authority {
   let at = 0
+  const usedBy: Record<Errand, number> = { sync: 0, fetch: 0, stream: 0 }
+  const use = (errand: Errand): void => {
+    usedBy[errand] = at
+  }
   const urlOf = (path: string, query: Readonly<Record<string, string>> = {}): string => {
     const search = new URLSearchParams(query).toString()
     return `${urls[at] ?? ''}/v1/feed${path}${search === '' ? '' : `?${search}`}`
@@ -90,10 +100,11 @@ export function createAuthority(
     get url() {
       return urls[at] ?? ''
     },
-    nextUrl() {
-      at = (at + 1) % urls.length
+    nextUrl(failed) {
+      if (usedBy[failed] === at) at = (at + 1) % urls.length
     },
     async sync(question) {
+      use('sync')
       const answer = await post('/sync', question, msMax.sync)
       return parsed(answer, ({ head, feedKeys }) =>
         typeof head === 'string' && isJwks(feedKeys) ? { head, feedKeys } : undefined,
@@ -105,17 +116,20 @@ export function createAuthority(
       return isFailure(taken) ? taken : undefined
     },
     async entries(after) {
+      use('fetch')
       const url = urlOf('/entries', { after: String(after), incarnation })
       const call: Call = { method: 'GET', url, accept: JSON_TYPES, msMax: msMax.call }
       const answer = await ask(client, call, ENTRIES_BYTES_MAX)
       return parsed(answer, ({ entries }) => (isTexts(entries) ? entries : undefined))
     },
     snapshot() {
+      use('fetch')
       const url = urlOf('/snapshot', { incarnation })
       const accept = 'application/jsonl'
       return readSnapshot(client, { method: 'GET', url, accept, msMax: msMax.snapshot })
     },
     stream: (after, receiver) => {
+      use('stream')
       const call: Call = {
         method: 'GET',
         url: urlOf('', { incarnation }),

@@ -1,7 +1,7 @@
 import type { Entropy } from '#kernel/clock.ts'
 import type { DecisionRequest, VerifierCore, VerifierDecision } from '#verifier/config.ts'
 import type { Jwk, VerifierEffect, VerifierEvent } from '#verifier/protocol.ts'
-import { type Authority, type Failure, isFailure, type Snapshot } from './authority.ts'
+import { type Authority, type Errand, type Failure, isFailure, type Snapshot } from './authority.ts'
 import type { LocalClock } from './clock.ts'
 
 /** The core at work: its questions sent, its timers set, its answers handed to it. */
@@ -101,7 +101,7 @@ class CoreEngine implements Engine {
     const words: Promise<unknown>[] = []
     for (const effect of effects) {
       if (effect.kind === 'acknowledge') words.push(authority.acknowledge(effect.acknowledgement))
-      else this.#run(effect)
+      else if (effect.kind === 'close-stream') this.#run(effect)
     }
     const { promise: late, resolve } = Promise.withResolvers<void>()
     // Not unref'd: who awaits a close wants it done before the process ends.
@@ -125,11 +125,21 @@ class CoreEngine implements Engine {
   }
 
   #perform(effects: readonly VerifierEffect[]): void {
-    for (const effect of effects) this.#run(effect)
+    for (const [at, effect] of effects.entries()) {
+      if (effect.kind === 'next-url') this.#nextUrl(effects[at + 1])
+      else this.#run(effect)
+    }
   }
 
-  #run(effect: VerifierEffect): void {
-    const { authority, hooks } = this.#options
+  /** The core asks for another address right before what it is about to try there. */
+  #nextUrl(next: VerifierEffect | undefined): void {
+    if (next === undefined) return
+    const errand = errands[next.kind]
+    if (errand !== undefined) this.#options.authority.nextUrl(errand)
+  }
+
+  #run(effect: Exclude<VerifierEffect, { kind: 'next-url' }>): void {
+    const { hooks } = this.#options
     switch (effect.kind) {
       case 'ask':
         return this.#ask(effect)
@@ -147,8 +157,6 @@ class CoreEngine implements Engine {
         return this.#fetchSnapshot(effect)
       case 'acknowledge':
         return this.#acknowledge(effect)
-      case 'next-url':
-        return authority.nextUrl()
       case 'applied':
         return hooks.applied(effect.position)
       case 'alarm':
@@ -235,6 +243,13 @@ class CoreEngine implements Engine {
 }
 
 type Effect<K extends VerifierEffect['kind']> = Extract<VerifierEffect, { kind: K }>
+
+const errands: Readonly<Partial<Record<VerifierEffect['kind'], Errand>>> = {
+  ask: 'sync',
+  'fetch-entries': 'fetch',
+  'fetch-snapshot': 'fetch',
+  'open-stream': 'stream',
+}
 
 const GONE = 410
 

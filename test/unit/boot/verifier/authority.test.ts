@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createTcp, type AddressInfo, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createAuthority, type Failure, patience } from '#boot/verifier/authority.ts'
+import {
+  type Authority,
+  createAuthority,
+  type Failure,
+  patience,
+} from '#boot/verifier/authority.ts'
 import { createHttpClient, type HttpOptions } from '#boot/verifier/http.ts'
 import { ORIGIN } from '#domain/feed/position.ts'
 import type { SyncQuestion } from '#verifier/protocol.ts'
@@ -223,12 +228,33 @@ describe('the authority over HTTP', () => {
     const asked = () => [one.questions.length, other.questions.length]
     await at.sync(question)
     expect([at.url, ...asked()]).toEqual([one.url, 1, 0])
-    at.nextUrl()
+    at.nextUrl('sync')
     await at.sync(question)
     expect([at.url, ...asked()]).toEqual([other.url, 1, 1])
-    at.nextUrl()
+    at.nextUrl('sync')
     await at.sync(question)
     expect([at.url, ...asked()]).toEqual([one.url, 2, 1])
+  })
+
+  it.for([
+    ['a stream', 'stream', (at: Authority) => followed(at).close()],
+    ['entries', 'fetch', (at: Authority) => at.entries(ORIGIN)],
+    ['a snapshot', 'fetch', (at: Authority) => at.snapshot()],
+  ] as const)('leaves an address once for what failed there: a question, and %s', async (row) => {
+    const [, errand, work] = row
+    const one = await testAuthority()
+    const other = await testAuthority()
+    const at = reach([one.url, other.url])
+    await at.sync(question)
+    await work(at)
+    at.nextUrl('sync')
+    at.nextUrl(errand)
+    expect(at.url).toBe(other.url)
+    await work(at)
+    at.nextUrl('sync')
+    expect(at.url).toBe(other.url)
+    at.nextUrl(errand)
+    expect(at.url).toBe(one.url)
   })
 
   it('is behind a path where its address has one', async () => {
