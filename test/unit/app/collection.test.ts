@@ -3,7 +3,7 @@ import { collectStep } from '#app/collection.ts'
 import { append } from '#app/feed.ts'
 import { PURGE_STEP_ROWS, purgeStep } from '#app/purge.ts'
 import { epochEntry } from '#domain/feed/entry.ts'
-import { epochOf, type Position, position, sequenceOf } from '#domain/feed/position.ts'
+import { type Position, position, sequenceOf } from '#domain/feed/position.ts'
 import { defaultPolicy, type Policy } from '#domain/policy/policy.ts'
 import { instant } from '#kernel/instant.ts'
 import { BEGINNING, createWorld, type TestWorld } from '../world.ts'
@@ -59,7 +59,7 @@ describe('the floor', () => {
     await world.store.write((tx) => tx.appendFeed(epochEntry(before), before.timeMicros + 1))
     await fill(world, 9)
     await collectAll(world)
-    expect(epochOf(await floor(world))).toBe(1)
+    expect(await floor(world)).toBe(position(1, 0))
     await fill(world, 1)
     await collectAll(world)
     expect(await floor(world)).toBe(position(2, 0))
