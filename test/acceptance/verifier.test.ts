@@ -55,7 +55,7 @@ describe('resource servers in other processes', () => {
       expect(await one.verdict(others.token)).toBe('accepted')
       expect(await one.alarms()).toEqual([])
     }
-    await home.json(['revocation', 'lift', revocation.id])
+    await home.json(['revocation', 'lift', revocation.id, '--yes'])
     for (const one of servers) await becomes(one, stolen.token, 'accepted')
   })
 

@@ -14,7 +14,7 @@ export interface Engine {
   /** Whether an answer is under way that may let it decide otherwise. */
   readonly isAsking: boolean
   readonly isClosed: boolean
-  /** Why the authority gave no answer when it was last asked. */
+  /** Why the authority gave no answer when it was last asked, unless it has been heard since. */
   readonly failure: string | undefined
   /** Calls back once, when something came that may change a decision; answers what takes it back. */
   onNews(listener: () => void): () => void
@@ -193,7 +193,10 @@ class CoreEngine implements Engine {
 
   #openStream({ stream, after }: Effect<'open-stream'>): void {
     const close = this.#options.authority.stream(after, {
-      opened: () => this.#tell({ kind: 'stream-opened', stream }),
+      opened: () => {
+        this.failure = undefined
+        this.#tell({ kind: 'stream-opened', stream })
+      },
       entry: (text) => this.#tell({ kind: 'stream-entry', stream, text }),
       head: (text) => this.#tell({ kind: 'stream-head', stream, text }),
       spread: (ms) => {

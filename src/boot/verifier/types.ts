@@ -210,7 +210,7 @@ export interface VerifierStatus {
   readonly name: string
   /** Which address of the authority is used now. */
   readonly url: string
-  /** Why the authority gave no answer when it was last asked. */
+  /** Why the authority gave no answer when it was last asked, unless it has been heard since. */
   readonly failure?: string
 }
 
