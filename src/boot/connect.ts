@@ -189,7 +189,7 @@ export function localOf(target: Target, env: Environment, warn: (line: string) =
       const alarm = createAlarm(
         authorityFiles(dataDir).clockStepped,
         (line) => process.stderr.write(`${line}\n`),
-        systemClock.now,
+        () => systemClock.now(),
       )
       const authority = openAuthority(dataDir, env, onFault, { clock, steadyMicros, alarm })
       const stopped = signalled()
@@ -202,7 +202,7 @@ export function localOf(target: Target, env: Environment, warn: (line: string) =
           ...(tlsCert === undefined ? {} : { tlsCertFile: tlsCert }),
           ...(tlsKey === undefined ? {} : { tlsKeyFile: tlsKey }),
         },
-        { local: localCaller(), onFault, warn, runOnFrom: clock.runOnFrom },
+        { local: localCaller(), onFault, warn, runOnFrom: (micros) => clock.runOnFrom(micros) },
       )
       await onReady(running.serving)
       await stopped

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync, existsSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import type { Deps } from '#app/deps.ts'
 import { settleEnforcement } from '#app/proof.ts'
 import { stopForClock, watchClock } from '#app/stepped-clock.ts'
@@ -18,13 +18,13 @@ export interface FeedService {
  * heartbeat), a look at the clocks, and a record of what has come to be enforced.
  */
 export function startFeed(authority: OpenAuthority, onFault: FaultLog): FeedService {
-  const { deps, onFeedMoved } = authority
+  const { deps } = authority
   const report = (fault: unknown): void => {
     // What an operator was told by an alarm, or has to wait for, is no fault of the program.
     if (!isForeseen(fault)) onFault(fault, 'feed')
   }
   const hub = createFeedHub(deps, { onFault: report })
-  onFeedMoved(() => hub.poke())
+  authority.onFeedMoved(() => hub.poke())
   let working: Promise<void> | undefined
   const timer = setInterval(() => {
     hub.beat()

@@ -7,7 +7,7 @@ import {
   localVerifier,
 } from '#app/authenticate.ts'
 import { showAuthority } from '#app/authority.ts'
-import type { Caller } from '#app/deps.ts'
+import type { Caller, Deps } from '#app/deps.ts'
 import { jwks } from '#app/keys.ts'
 import { purgeStep } from '#app/purge.ts'
 import { isClockStepped } from '#app/stepped-clock.ts'
@@ -77,14 +77,17 @@ export async function startServer(
   const release = takeLock(files.lock)
   let stopping = false
   await confirmClock(authority, { isConfirmed: options.confirmClock, runOnFrom })
-  const { hub, stop: stopFeed } = startFeed(authority, onFault)
+  const feed = startFeed(authority, onFault)
   const oauth = createOauthEndpoints(deps, { endOfTick, onFault })
   const shared: Omit<HttpOptions, 'authenticate' | 'trustProxy'> = {
     dispatch: authority.dispatch,
     newRequestId: () => newId('req', systemClock.now(), systemEntropy),
     publicDocuments: publicDocuments(authority, issuer),
     ready: async () => !stopping && (await readiness(authority)),
-    feed: { hub, snapshot: (caller, incarnation) => snapshotLines(deps, caller, incarnation) },
+    feed: {
+      hub: feed.hub,
+      snapshot: (caller, incarnation) => snapshotLines(deps, caller, incarnation),
+    },
     status: statusOptions(deps, issuer),
     oauth,
     onFault,
@@ -93,22 +96,7 @@ export async function startServer(
     ...shared,
     ...(tls === undefined ? {} : { tls }),
     trustProxy: options.behindProxy,
-    authenticate: (request, scope) => {
-      const origin = {
-        transport: 'http',
-        ip: request.ip,
-        ...userAgentOf(request.headers['user-agent']),
-      } as const
-      const { authorization, host } = request.headers
-      if (isVerifierCredential(authorization)) {
-        return authenticateVerifier(deps, String(authorization), origin)
-      }
-      const isLocal = !options.behindProxy && isFromLoopback(request.socket.remoteAddress, host)
-      if (scope === 'feed:follow' && authorization === undefined && isLocal) {
-        return Promise.resolve(localVerifier(origin))
-      }
-      return authenticateBearer(deps, issuer, authorization, origin)
-    },
+    authenticate: authenticateOverNetwork(deps, issuer, options),
   })
   const socket = createHttp({
     ...shared,
@@ -130,7 +118,7 @@ export async function startServer(
         stopping = true
         endPurge()
         // Before the server, which would wait for streams that never end.
-        await stopFeed()
+        await feed.stop()
         await Promise.all([network.close(), socket.close()])
         if (socketPath !== undefined) rmSync(socketPath, { force: true })
         await oauth.settle(true).catch((fault: unknown) => onFault(fault, 'stop'))
@@ -139,12 +127,32 @@ export async function startServer(
       },
     }
   } catch (failure) {
-    await stopFeed()
+    await feed.stop()
     await Promise.all([network.close(), socket.close()])
     release()
     throw failure
   }
 }
+
+/** By the network a caller is who his credential says; only a verifier may be nobody, and only here. */
+const authenticateOverNetwork =
+  (
+    deps: Deps,
+    issuer: string,
+    { behindProxy }: Pick<ServeOptions, 'behindProxy'>,
+  ): HttpOptions['authenticate'] =>
+  async (request, scope) => {
+    const { authorization, host, 'user-agent': userAgent } = request.headers
+    const origin = { transport: 'http', ip: request.ip, ...userAgentOf(userAgent) } as const
+    if (isVerifierCredential(authorization)) {
+      return authenticateVerifier(deps, String(authorization), origin)
+    }
+    const isLocal = !behindProxy && isFromLoopback(request.socket.remoteAddress, host)
+    if (scope === 'feed:follow' && authorization === undefined && isLocal) {
+      return localVerifier(origin)
+    }
+    return authenticateBearer(deps, issuer, authorization, origin)
+  }
 
 const publicDocuments = (
   { deps }: OpenAuthority,

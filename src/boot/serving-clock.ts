@@ -16,7 +16,7 @@ export function servingClock(): ServingClock {
   let aheadMs = 0
   return {
     now: () => instant(systemClock.now() + aheadMs),
-    sleep: systemClock.sleep,
+    sleep: (durationMs) => systemClock.sleep(durationMs),
     runOnFrom(timeMicros) {
       aheadMs = Math.max(0, Math.ceil(timeMicros / 1000) - systemClock.now())
     },

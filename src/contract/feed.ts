@@ -32,8 +32,8 @@ export const ENTRIES_MAX = 1000
  *
  * A head is a lease, and who is given one must be on record before: both streams take the query
  * `incarnation`, and answer 404, `incarnation-unknown`, until a sync has made it known. A stream may
- * say `event: spread` with a number of milliseconds: whoever acknowledges waits a random part of
- * that before, so that thousands do not speak at once. It is a hint, not signed, at most 1000.
+ * say `event: spread` with a number of milliseconds: whoever acknowledges waits as long, and a random
+ * part of as much again, so that thousands do not speak at once. A hint, not signed, at most 1000.
  */
 export const feedApi = {
   syncFeed: route({

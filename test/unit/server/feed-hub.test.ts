@@ -432,7 +432,7 @@ describe('who listens', () => {
     await move(world)
     hub.poke()
     await settled()
-    expect(spread().map(({ data }) => data)).toEqual(['20'])
+    expect(spread().map(({ data }) => data)).toEqual(['40'])
     expect(
       sink
         .events()

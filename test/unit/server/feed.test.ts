@@ -1,14 +1,17 @@
+import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { connect } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createLiveState } from '#domain/feed/live-state.ts'
-import { chainOver } from '#domain/feed/entry.ts'
+import { chainOver, nextEntry } from '#domain/feed/entry.ts'
 import { readRecord } from '#domain/feed/read-record.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
 import { instant } from '#kernel/instant.ts'
 import { testClock } from '../world.ts'
-import { claimsOf, entriesOf, type FeedServer, feedServer, headAt } from './feed-server.ts'
+import { claimsOf, entriesOf, headAt } from './feed-client.ts'
+import { type FeedServer, feedServer } from './feed-server.ts'
 
-const revocation = { selector: { clients: ['a'] }, reason: 'testing', count: false } as const
+const revocation = { selector: { clients: ['a'] }, reason: 'testing' as const, count: false }
 
 async function revoke({ admin }: FeedServer): Promise<number> {
   await admin.issueTokens({ clientId: 'a' })
@@ -110,6 +113,50 @@ describe('the feed as it is streamed', () => {
       expect([posted.status, posted.headers.allow]).toEqual([405, 'GET, HEAD'])
     }
   })
+})
+
+describe('a verifier that does not read', () => {
+  /** More than kernels keep for a reader who does not come. */
+  const LARGE = 35
+
+  /** An entry that is almost as large as is still told to all at once. */
+  const appendLarge = ({ deps }: FeedServer, i: number): Promise<number> =>
+    deps.store.write(async (tx) => {
+      const state = await tx.feed()
+      const tokens = Array.from({ length: 8000 }, (_, n) => `cred_${String(n).padStart(22, '0')}`)
+      const entry = nextEntry(state, 'revoke', {
+        id: `rev_${String(i).padStart(22, '0')}`,
+        selector: { clients: ['a'] },
+        except: { tokens },
+        cut: state.position,
+        published: 1,
+        reason: 'testing',
+        record: 'r'.repeat(43),
+      })
+      await tx.appendFeed(entry, state.timeMicros + 1)
+      return entry.position
+    })
+
+  it('is dropped, while others are told all', async () => {
+    const served = await feedServer()
+    const [slow, quick] = [await served.sync(), await served.sync()]
+    const { hostname, port } = new URL(served.url)
+    const socket = connect(Number(port), hostname)
+    onTestFinished(() => void socket.destroy())
+    await once(socket, 'connect')
+    const path = `/v1/feed?incarnation=${slow.incarnation}`
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`)
+    await once(socket, 'data')
+    socket.pause()
+    const stream = await served.follow(quick.incarnation)
+    for (let i = 0; i < LARGE; i++) await stream.until(headAt(await appendLarge(served, i)))
+    expect(told(stream.events)).toEqual(await logOf(served))
+    let bytes = 0
+    socket.on('error', () => undefined).on('data', (chunk: Buffer) => (bytes += chunk.length))
+    socket.resume()
+    await once(socket, 'close')
+    expect(bytes).toBeLessThan(LARGE * 240_000)
+  }, 20_000)
 })
 
 describe('who may follow', () => {
