@@ -13,7 +13,7 @@ const ENDORSEMENT_CHARACTERS_MAX = 4096
 /**
  * Whose heads are believed: the keys that were pinned, or taken at the first start, and those that
  * one of them has named as its successor. An entry may name one before any head has vouched for the
- * entry, since the word is signed by itself.
+ * entry, since the word is signed by itself. Every record here is of a key of purpose feed.
  */
 export interface Trust {
   readonly isEmpty: boolean
@@ -66,16 +66,16 @@ export function createTrust(
     },
     find: (kid) => trusted.get(kid)?.jwk,
     consider(record) {
-      if (record.purpose !== 'feed' || trusted.has(record.id) || isEnd(record)) return
+      if (trusted.has(record.id) || isEnd(record)) return
       if (isEndorsed(record)) trusted.set(record.id, { jwk: record.jwk })
     },
     end(record) {
       const known = trusted.get(record.id)
-      if (known === undefined || record.purpose !== 'feed' || !isEnd(record)) return
+      if (known === undefined || !isEnd(record)) return
       known.endPosition ??= record.position
     },
     endOf(kid, coming) {
-      const found = coming.find((one) => one.purpose === 'feed' && one.id === kid && isEnd(one))
+      const found = coming.find((one) => one.id === kid && isEnd(one))
       return trusted.get(kid)?.endPosition ?? found?.position
     },
     keys: () => [...trusted.values()].map(({ jwk }) => jwk),
