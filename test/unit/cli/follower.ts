@@ -25,7 +25,7 @@ export async function follow(
   { admin, issuer }: TestWorld,
   { name, audiences = [issuer], mode = 'standard' }: Following,
 ): Promise<Follower> {
-  const incarnation = createHash('sha256').update(name).digest('base64url')
+  const incarnation = createHash('sha256').update(name).digest('hex')
   let nonces = 0
   const sync = async (): Promise<HeadClaims> => {
     nonces += 1
