@@ -1,9 +1,10 @@
 import type { SimulationRequest } from '#contract/simulation.ts'
-import { parseToken } from '#domain/credential/token.ts'
-import { HEAD_CHARACTERS_MAX } from '#domain/feed/head.ts'
 import type { Invariant } from '#sim/checks.ts'
+import type { CoreInvariant } from '#sim/core/invariants.ts'
 import type { PlantedBug } from '#sim/planted-bug.ts'
+import { isHeadFault } from '#verifier/head.ts'
 import { soundRules } from '#verifier/rules.ts'
+import { isFault } from '#verifier/token.ts'
 import { forgetKey } from './requests.ts'
 
 /** A bug that somebody could make, and how soon the simulator must find it. */
@@ -11,7 +12,7 @@ export interface Animal {
   readonly name: string
   readonly bug: PlantedBug
   /** The invariants that it breaks; one of them must be the one that is found. */
-  readonly breaks: readonly Invariant[]
+  readonly breaks: readonly (Invariant | CoreInvariant)[]
   /** Found within so many seeds, from 1 on. */
   readonly seeds: number
   /** Where it shows; the small world unless said otherwise. */
@@ -132,11 +133,7 @@ export const zoo: readonly Animal[] = [
   },
   {
     name: 'an old head taken for an answer',
-    bug: {
-      rules: {
-        readHead: (text, context) => readHead(text, { ...context, nonce: nonceOf(text) }),
-      },
-    },
+    bug: { rules: { isAnswerTo: () => true } },
     breaks: ['clock', 'I3', 'I6'],
     seeds: 5,
   },
@@ -144,9 +141,9 @@ export const zoo: readonly Animal[] = [
     name: 'any head believed, whoever signed it, with going backwards allowed',
     bug: {
       rules: {
-        readHead: (text, context) =>
-          readHead(text, { ...context, nonce: nonceOf(text), verifySignature: () => true }),
-        succeeds: () => true,
+        readHead: (text, context) => readHead(text, { ...context, verifySignature: () => true }),
+        isAnswerTo: () => true,
+        orderOf: () => 'newer',
       },
     },
     breaks: ['clock', 'I3', 'I6'],
@@ -214,8 +211,10 @@ export const zoo: readonly Animal[] = [
     name: 'the longest lifetime not checked',
     bug: {
       rules: {
-        readToken: (text, context) =>
-          readToken(text, { ...context, head: { ...context.head, maxTtl: Infinity } }),
+        readHead: (text, context) => {
+          const read = readHead(text, context)
+          return isHeadFault(read) ? read : { ...read, claims: { ...read.claims, maxTtl: Infinity } }
+        },
       },
     },
     breaks: ['forgery'],
@@ -226,11 +225,11 @@ export const zoo: readonly Animal[] = [
     name: 'positions of the future not checked',
     bug: {
       rules: {
-        readToken: (text, context) =>
-          readToken(text, {
-            ...context,
-            head: { ...context.head, position: (context.head.position + 1e9) as never },
-          }),
+        readToken: (text, context) => {
+          const read = readToken(text, context)
+          if (isFault(read)) return read
+          return { ...read, revocable: { ...read.revocable, feedSeq: read.revocable.rootSeq } }
+        },
       },
     },
     breaks: ['forgery'],
@@ -281,11 +280,6 @@ export const zoo: readonly Animal[] = [
     seeds: 5,
   },
 ]
-
-function nonceOf(text: string): string {
-  const parsed = parseToken(text, HEAD_CHARACTERS_MAX)
-  return typeof parsed === 'string' ? '' : String(parsed.claims['nonce'])
-}
 
 function driftless(
   anchor: Parameters<typeof intervalAt>[0],

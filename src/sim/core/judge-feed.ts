@@ -2,7 +2,6 @@ import type { HeadClaims } from '#domain/feed/head.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
 import type { CoreBreach } from './invariants.ts'
 import { countThrough, digestOf, inForce } from './oracle.ts'
-import type { SimToken } from './tokens.ts'
 import type { CoreVerifier } from './verifier.ts'
 import type { CoreWorld } from './world.ts'
 
@@ -76,11 +75,6 @@ export class FeedJudge {
     if (claims === undefined) return 'it acknowledged a head that was never issued'
     if (claims.digest !== digest) return 'it acknowledged another digest than that of its head'
     return claims.chain === chain ? undefined : 'it acknowledged another chain than that of its head'
-  }
-
-  /** A block ends at a position that is committed an instant before the judge hears of it. */
-  isCutMoving({ concerning }: SimToken): boolean {
-    return concerning.some(({ isUnblocked }) => isUnblocked)
   }
 
   /** After a restore the feed goes on from where the backup was, in another epoch. */

@@ -349,7 +349,7 @@ export class CoreJudge {
         mayHit(truth, credential) &&
         (truth.liftedMicros === undefined || latest <= truth.liftedMicros + limitMicros),
     )
-    if (isDue || this.feed.isCutMoving(token)) return
+    if (isDue) return
     tally.falseRefusals++
     const said = 'it was called revoked, and no revocation is about it'
     this.broken({ invariant: 'I2', said }, verifier, token)

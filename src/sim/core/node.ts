@@ -265,7 +265,10 @@ export class AuthorityNode {
   #open(connection: Connection): void {
     if (!connection.isOpen) return
     const { incarnations } = this.#world.database.rows
-    if (!incarnations.has(connection.incarnation)) return this.#world.closeStream(connection, false)
+    const { recordsFirst } = this.site.rules
+    if (recordsFirst && !incarnations.has(connection.incarnation)) {
+      return this.#world.closeStream(connection, false)
+    }
     if (!this.#isWithin(connection.sent as Position)) return this.#world.closeStream(connection, true)
     this.streams.add(connection)
     this.#world.streamOpened(connection)
@@ -309,7 +312,8 @@ export class AuthorityNode {
       }
       const known = incarnations.get(connection.incarnation)
       // A head is a lease: who may not be given one by the record, is not given one.
-      if (known === undefined || known.headsUntilMicros < state.timeMicros) continue
+      const isOnRecord = known !== undefined && state.timeMicros <= known.headsUntilMicros
+      if (!isOnRecord && this.site.rules.recordsFirst) continue
       const begin = countThrough(entries, connection.sent)
       if (begin !== from) {
         from = begin

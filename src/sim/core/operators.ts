@@ -144,7 +144,7 @@ export class Operators {
       committed: (result, version) => this.#published(request, result, version),
       done: ({ id }) => {
         this.acknowledged.set(request.requestId, id)
-        this.#probe(id, 0)
+        this.watch(id)
       },
     })
   }
@@ -203,6 +203,11 @@ export class Operators {
 
   #undo(truth: Pick<TrueRevocation, 'id'>, how: (site: Site, tx: Transaction, id: string) => Statements<Undo>): void {
     this.#send<Undo>({ run: (site, tx) => how(site, tx, truth.id), committed: () => {}, done: () => {} })
+  }
+
+  /** Asks for a certificate until there is one. */
+  watch(id: string): void {
+    this.#probe(id, 0)
   }
 
   /** Looks again and again whether it is enforced by the record, and holds the authority to it. */

@@ -115,7 +115,8 @@ function compactFeed({ world }: CorePlay): void {
 }
 
 /** An old backup is brought back under the running nodes; they find out, and an operator adopts it. */
-function restore({ world, operators }: CorePlay): void {
+function restore(play: CorePlay): void {
+  const { world, operators } = play
   const { database, nodes, judge, heap } = world
   const before = database.rows
   for (const node of nodes) if (node.isUp) node.crash()
@@ -130,15 +131,16 @@ function restore({ world, operators }: CorePlay): void {
     node.isHalted = true
     node.start()
   }
-  world.call(heap.nowMicros + 12 * SECOND, () => adopt({ world }, epochOf(before.feed.position)))
+  world.call(heap.nowMicros + 12 * SECOND, () => adopt(play, epochOf(before.feed.position)))
 }
 
-function adopt({ world }: Pick<CorePlay, 'world'>, epochAbove: number): void {
+function adopt(play: CorePlay, epochAbove: number): void {
+  const { world, operators } = play
   const { nodes, transactions, heap, database } = world
   world.trouble(undefined)
   const node = nodes.find(({ isUp }) => isUp)
   if (node === undefined) {
-    world.call(heap.nowMicros + SECOND, () => adopt({ world }, epochAbove))
+    world.call(heap.nowMicros + SECOND, () => adopt(play, epochAbove))
     return
   }
   transactions.begin(node.index, {
@@ -146,11 +148,12 @@ function adopt({ world }: Pick<CorePlay, 'world'>, epochAbove: number): void {
     committed: (_, order) => {
       database.keepBeside()
       for (const one of nodes) one.isHalted = false
-      world.adopted(order)
+      const id = world.adopted(order)
+      if (id !== undefined) operators.watch(id)
       world.trouble(undefined)
     },
     done: (result) => {
-      if (result instanceof Problem) world.call(heap.nowMicros + SECOND, () => adopt({ world }, epochAbove))
+      if (result instanceof Problem) world.call(heap.nowMicros + SECOND, () => adopt(play, epochAbove))
     },
   })
 }

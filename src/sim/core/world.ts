@@ -143,14 +143,15 @@ export class CoreWorld {
   }
 
   /** A restored database was adopted: all that was ever issued is revoked. */
-  adopted(order: number): void {
+  adopted(order: number): string | undefined {
     const row = [...this.database.rows.revocations.values()].at(-1)
     if (row?.selector.all === true && row.liftedAt === undefined) {
       this.judge.published(ADOPTION, row.id, order)
-      return
+      return row.id
     }
     const said = 'what a restore has wiped out was not revoked'
     this.judge.broken({ invariant: 'I10', said })
+    return undefined
   }
 
   /** The state of a head, as a verifier that applied it would keep it. */
