@@ -82,8 +82,33 @@ export const topics = {
       ['--tag KEY=VALUE', 'Tokens with a tag; resolved to a list of ids.'],
       ['--issued-after TIME, --issued-before TIME', 'Tokens issued in a window.'],
       ['--all', 'Every token there is.'],
-      ['--from FILE', 'Ids, one a line; `-` is stdin.'],
+      [
+        '--from FILE',
+        'Ids, one a line, up to a million; `-` is stdin. Blank lines and lines that begin with # do not count.',
+      ],
       ['--except-token, --except-client, --except-subject', 'What is spared although it matches.'],
+    ],
+  },
+  enforcement: {
+    summary: 'When a revocation is enforced, and what proves it',
+    paragraphs: [
+      'A resource server that verifies with credctl/verifier follows the feed. Every signed head of the feed is a lease: it decides by the newest one it has for as long as its mode allows (strict 10 s, standard 30 s, relaxed 300 s, unless policy sets others) and then stops. So a revocation is in force everywhere after that time even if no message arrives; what verifiers say makes it certain sooner, mostly within a tenth of a second.',
+      '`credctl revoke … --wait enforced` and `credctl revocation wait ID` wait for it: exit 0 with a certificate, or 7 with the names of who is missing, and by when it is certain all the same. `credctl revocation verify-certificate FILE` checks the certificate without a network; `credctl verifier list` shows who follows, and how closely.',
+      'It covers the verifiers that follow the feed, and their decisions. A server that checks only signature and expiry, by the JWKS, goes on accepting until the token expires; work that was let in before goes on unless it listens for revocations; and the word of a server that lies is not looked through.',
+    ],
+    terms: [
+      ['published', 'On record, and in the feed.'],
+      [
+        'enforced',
+        'Every verifier that may have decided without it has said that it applies it, or its lease has run out; with grace, that is over too.',
+      ],
+      [
+        'open',
+        'An audience has no verifier that could say so: unproven until the last token concerned has expired.',
+      ],
+      ['lifted', 'It was undone, or as a suspension has ended.'],
+      ['straggler', 'A verifier that has not said so yet.'],
+      ['certain by', 'From then on it is enforced, whoever is silent.'],
     ],
   },
 } as const satisfies Readonly<Record<string, Topic>>

@@ -71,7 +71,9 @@ describe('verifier create', () => {
   it('of a name that is taken is exit 8', async () => {
     const it = await cliWorld()
     await it.run('verifier create api')
-    await it.check({ argv: 'verifier create api', status: 8, err: /\[verifier-exists\]/ })
+    const again = await it.run('verifier create api')
+    expect(again).toMatchObject({ status: 8, out: '' })
+    expect(again.err).toContain('[verifier-exists]')
   })
 })
 
