@@ -22,6 +22,7 @@ describe('the data folder', () => {
     expect(Object.values(authorityFiles('/d')).map(String).toSorted()).toEqual([
       '/d',
       '/d/authority.db',
+      '/d/authority.position',
       '/d/key-encryption.key',
       '/d/serve.lock',
       '/d/serve.sock',
