@@ -23,6 +23,7 @@ describe('the data folder', () => {
       '/d',
       '/d/authority.db',
       '/d/authority.position',
+      '/d/clock-stepped',
       '/d/key-encryption.key',
       '/d/serve.lock',
       '/d/serve.sock',
