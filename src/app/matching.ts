@@ -73,7 +73,8 @@ export async function match(
   const chain = encodeBase64url((await tx.feed()).chain)
   const goesOn = earlier !== undefined && (isFinal || earlier.chain === chain)
   const count = goesOn ? earlier : await beginCount(tx, terms, { chain, now })
-  const walk: Walk = { tx, terms, now, count, index: await ruleIndex(deps.store, tx) }
+  const index = await ruleIndex(deps.store, tx)
+  const walk: Walk = { tx, terms, now, aliveAfter: aliveAfter(deps, terms, now), count, index }
   if (goesOn) await goOn(walk)
   else await lookAtAll(walk)
   // What each of very many values came to is not looked up again for the few that are new.
@@ -126,10 +127,18 @@ async function beginCount(
   }
 }
 
+/**
+ * What expires later than this is looked at. Verifiers accept a token up to the leeway after its
+ * expiry, and a list that left it out would let it pass, and be certified all the same.
+ */
+const aliveAfter = ({ policy }: Deps, { selector }: Terms, now: Instant): Instant =>
+  resolvesToList(selector) ? instant(now - policy.defaults.leewaySeconds * 1000) : now
+
 interface Walk {
   readonly tx: Reading
   readonly terms: Terms
   readonly now: Instant
+  readonly aliveAfter: Instant
   readonly count: Count
   readonly index: RuleIndex
 }
@@ -157,7 +166,7 @@ async function lookAtAll(walk: Walk): Promise<void> {
   // that all of it selects.
   const roots = Object.keys(others).length === 0 ? tokens : [...walk.count.seen]
   for (let from = 0; from < roots.length; from += CHUNK) {
-    const found = await walk.tx.descendants(roots.slice(from, from + CHUNK), walk.now)
+    const found = await walk.tx.descendants(roots.slice(from, from + CHUNK), walk.aliveAfter)
     for (const one of found) if (!walk.count.seen.has(one.id)) take(walk, one)
   }
 }
@@ -172,7 +181,7 @@ async function walkOver(
 }
 
 async function chunks(
-  { tx, terms, now }: Walk,
+  { tx, terms, aliveAfter: expiringAfter }: Walk,
   selector: Selector,
   afterId: string | undefined,
   each: (credential: Credential) => void,
@@ -182,7 +191,7 @@ async function chunks(
       selector,
       exceptions: {},
       reach: terms.reach,
-      expiringAfter: now,
+      expiringAfter,
       ...(last === undefined ? {} : { afterId: last }),
       limit: CHUNK,
     })

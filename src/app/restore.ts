@@ -1,6 +1,8 @@
 import { nextTimeMicros } from '#domain/feed/authority-time.ts'
 import { epochEntry } from '#domain/feed/entry.ts'
 import { epochOf, type Position } from '#domain/feed/position.ts'
+import { stalenessLimits } from '#domain/policy/policy.ts'
+import { forgottenFollowers } from '#domain/proof/forgotten.ts'
 import { decideTerms } from '#domain/revocation/revoke.ts'
 import { PAGE_SIZE_MAX } from '#kernel/page.ts'
 import { refuse } from '#kernel/problem.ts'
@@ -47,6 +49,7 @@ export function reopen(deps: Deps, context: Context, epochAbove: number): Promis
     const epoch = Math.max(known, await epochSeen(tx, known)) + 1
     await tx.appendFeed(epochEntry(state, epoch), nextTimeMicros(state, deps.clock.now() * 1000))
     await tx.clearDivergence()
+    await rememberForgotten(deps, tx, epoch, state.position)
     const revokedKeys = await replaceKeys(deps, tx)
     const { at: now } = await authorityTime(deps, tx)
     const request = { selector: { all: true }, reason: 'other', final: true } as const
@@ -60,6 +63,20 @@ export function reopen(deps: Deps, context: Context, epochAbove: number): Promis
       detail: { epoch, keyId: key.id, revokedKeys, revocationId: revocation.id },
     }
   })
+}
+
+/** Verifiers that this database knows nothing of may hold leases: proofs have to wait for them. */
+async function rememberForgotten(
+  deps: Deps,
+  tx: Writing,
+  epoch: number,
+  position: Position,
+): Promise<void> {
+  const { timeMicros } = await tx.feed()
+  const limitSeconds = Math.max(...Object.values(stalenessLimits(deps.policy)))
+  const audiences = await tx.verifiedAudiences()
+  const seen = { epoch, position, audiences, limitSeconds, timeMicros }
+  await tx.upsertIncarnation(forgottenFollowers(seen))
 }
 
 /**

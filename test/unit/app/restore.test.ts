@@ -43,6 +43,20 @@ describe('reopening a database that was brought back', () => {
     )
   })
 
+  it('certifies nothing while verifiers that it has forgotten may hold a lease', async () => {
+    const { world, admin } = await withTokens()
+    const { revocationId: id } = await reopen(world.deps, context, 1)
+    const standing = () => admin.showEnforcement({ id })
+    // The default class is `standard`: a head of before is a lease for 30 s.
+    world.clock.advance(29_000)
+    const before = await standing()
+    expect(before.verifiers).toEqual({ total: 1, acknowledged: 0, lapsed: 0, waiting: 1 })
+    expect(before.stragglers.map(({ name }) => name)).toEqual(['verifiers of before the restore'])
+    world.clock.advance(2000)
+    const after = await standing()
+    expect(after.verifiers).toEqual({ total: 1, acknowledged: 0, lapsed: 1, waiting: 0 })
+  })
+
   it('revokes every key, makes a new one, and issues with it at once', async () => {
     const { world, admin, issue } = await withTokens()
     const earlier = (await tokenKeys(world)).map(([id]) => String(id))

@@ -146,7 +146,8 @@ describe('revoking', () => {
       reason: 'testing',
     })
     expect(spared).toEqual({ items: [{ target: 'client:a', result: 'spared' }] })
-    world.clock.advance(600_000)
+    // Ten minutes, and the leeway after them.
+    world.clock.advance(602_000)
     const expired = await world.admin.revoke({
       selector: { tokens: [a[0]?.id ?? ''] },
       reason: 'testing',
@@ -154,6 +155,17 @@ describe('revoking', () => {
     expect(expired.revocation).toBeUndefined()
     expect(expired.items).toMatchObject([{ result: 'already-revoked' }])
     expect((await world.admin.listRevocations({})).items).toEqual([])
+  })
+
+  it('a list holds what verifiers still accept after its expiry, within the leeway', async () => {
+    const { world, a } = await withTokens()
+    const id = a[0]?.id ?? ''
+    world.clock.advance(601_999)
+    const { revocation } = await world.admin.revoke({
+      selector: { tokens: [id] },
+      reason: 'testing',
+    })
+    expect(revocation?.matched.credentials).toBe(1)
   })
 
   it('refuses a plan that no longer fits, and a grace that policy forbids', async () => {
