@@ -25,11 +25,13 @@ export const scenarios = [
   },
   {
     name: 'bulk-revocation',
-    summary: 'Whole clients are revoked, blocked and lifted under load, and everybody renews at once',
+    summary:
+      'Whole clients are revoked, blocked and lifted under load, and everybody renews at once',
   },
   {
     name: 'swarm',
-    summary: 'Everything at once, drawn from the seed: network, clocks, crashes, load, an adversary',
+    summary:
+      'Everything at once, drawn from the seed: network, clocks, crashes, load, an adversary',
   },
 ] as const
 export type ScenarioName = (typeof scenarios)[number]['name']

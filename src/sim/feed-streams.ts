@@ -80,9 +80,11 @@ export function createFeedStreams(deps: Deps, caller: Caller, clock: VirtualCloc
       listener.send([{ kind: 'stream-closed', stream, isGone: true }])
       return
     }
-    const entries = page.entries.map(
-      ({ bytes }): Streamed => ({ kind: 'stream-entry', stream, text: utf8.decode(bytes) }),
-    )
+    const entries = page.entries.map(({ bytes }): Streamed => ({
+      kind: 'stream-entry',
+      stream,
+      text: utf8.decode(bytes),
+    }))
     listener.after = page.entries.at(-1)?.position ?? after
     listener.send([...entries, { kind: 'stream-head', stream, text: head.text }])
   }

@@ -5,10 +5,7 @@ import type { FeedStreams, Listener, Streamed } from './feed-streams.ts'
 import type { Link } from './link.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
-type Following = Exclude<
-  VerifierEffect,
-  { readonly kind: 'ask' | 'wake' | 'alarm' | 'applied' }
->
+type Following = Exclude<VerifierEffect, { readonly kind: 'ask' | 'wake' | 'alarm' | 'applied' }>
 
 export interface FollowingOptions {
   readonly clock: VirtualClock
@@ -57,7 +54,11 @@ export function createFollowing(options: FollowingOptions): (effect: Following) 
       case 'fetch-entries': {
         const { fetch, after } = effect
         return asked(
-          async () => ({ kind: 'entries', fetch, entries: (await admin.listFeedEntries({ after })).entries }),
+          async () => ({
+            kind: 'entries',
+            fetch,
+            entries: (await admin.listFeedEntries({ after })).entries,
+          }),
           (code) => ({ kind: 'entries-failed', fetch, isGone: code === 'feed-compacted' }),
         )
       }

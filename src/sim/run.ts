@@ -58,7 +58,9 @@ function reportOf(
     renewals: sum(results, ({ renewals }) => renewals),
     revocations: sum(results, ({ revocations }) => revocations),
     staleMs: Math.round(sum(results, ({ staleMicros }) => staleMicros) / 1000),
-    bytesPerVerifier: Math.round(sum(results, ({ bytes }) => bytes) / request.verifiers / results.length),
+    bytesPerVerifier: Math.round(
+      sum(results, ({ bytes }) => bytes) / request.verifiers / results.length,
+    ),
     events: sum(results, ({ events }) => events),
     virtualSeconds: Math.round(sum(results, ({ virtualMicros }) => virtualMicros) / 1_000_000),
     faults: results.map(({ seed, drawn }) => ({ seed, drawn })),

@@ -86,13 +86,21 @@ const verifierBugs: readonly Animal[] = [
   ),
   animal(
     'a cut too low by one',
-    { rules: { revoke: (index, record) => add(index, record, { cut: (record.cut ?? Infinity) - 1 }) } },
+    {
+      rules: {
+        revoke: (index, record) => add(index, record, { cut: (record.cut ?? Infinity) - 1 }),
+      },
+    },
     ['I1', 'I8', 'I12'],
     10,
   ),
   animal(
     'a cut too high by one',
-    { rules: { revoke: (index, record) => add(index, record, { cut: (record.cut ?? Infinity) + 1 }) } },
+    {
+      rules: {
+        revoke: (index, record) => add(index, record, { cut: (record.cut ?? Infinity) + 1 }),
+      },
+    },
     ['I2', 'L1'],
     10,
   ),
@@ -205,7 +213,12 @@ const verifierBugs: readonly Animal[] = [
     ['forgery'],
     3,
   ),
-  animal('any head taken for the answer', { rules: { isAnswerTo: () => true } }, ['clock', 'I1', 'I3', 'I4'], 20),
+  animal(
+    'any head taken for the answer',
+    { rules: { isAnswerTo: () => true } },
+    ['clock', 'I1', 'I3', 'I4'],
+    20,
+  ),
   animal(
     'no sync after a suspend',
     { rules: { anchorAfterResume: (anchor) => anchor } },
@@ -254,14 +267,24 @@ const authorityBugs: readonly Animal[] = [
     20,
     races,
   ),
-  animal('heads given by a read', { authority: { headBy: 'read' } }, ['I11', 'I5', 'I12', 'I6'], 20),
+  animal(
+    'heads given by a read',
+    { authority: { headBy: 'read' } },
+    ['I11', 'I5', 'I12', 'I6'],
+    20,
+  ),
   animal(
     'a first head before the incarnation is on record',
     { authority: { recordsFirst: false } },
     ['I12', 'I4', 'L1', 'I9'],
     20,
   ),
-  animal('a request done again when it is sent again', { authority: { isIdempotent: false } }, ['I10'], 20),
+  animal(
+    'a request done again when it is sent again',
+    { authority: { isIdempotent: false } },
+    ['I10'],
+    20,
+  ),
   animal(
     'renewal of what is in grace',
     { authority: { mayDerive: (found) => found !== 'revoked' } },
@@ -274,7 +297,10 @@ const authorityBugs: readonly Animal[] = [
     {
       authority: {
         untilSeconds: (of, limits) =>
-          soundAuthority.untilSeconds(of, { largestExpiry: undefined, maxTtlSeconds: limits.maxTtlSeconds / 2 }),
+          soundAuthority.untilSeconds(of, {
+            largestExpiry: undefined,
+            maxTtlSeconds: limits.maxTtlSeconds / 2,
+          }),
       },
     },
     ['I7', 'I1', 'I8'],
@@ -282,7 +308,18 @@ const authorityBugs: readonly Animal[] = [
   ),
   animal('acknowledgements filed by name', { authority: { acknowledgedBy: 'name' } }, ['I12'], 20),
   animal('a restore that revokes nothing', { authority: { restoreRevokes: false } }, ['I10'], 60),
-  animal('a rotated key that retires at once', { authority: { retireAfterSeconds: 5 } }, ['refusal'], 30),
+  animal(
+    'a proof that knows nothing of whom a restore has forgotten',
+    { authority: { remembersForgotten: false } },
+    ['I12'],
+    20,
+  ),
+  animal(
+    'a rotated key that retires at once',
+    { authority: { retireAfterSeconds: 5 } },
+    ['refusal'],
+    30,
+  ),
   animal('a lift that lifts its like', { authority: { liftsOnlyItself: false } }, ['I8', 'I1'], 30),
 ]
 
@@ -321,7 +358,8 @@ class GreatestCut extends RuleIndex {
   override verdict(token: Revocable, now: Parameters<RuleIndex['verdict']>[1]) {
     const found = super.verdict(token, now)
     const greatest = this.#greatest.get(token.clientId)
-    if (found.kind === 'clear' || greatest === undefined || found.by.clients === undefined) return found
+    if (found.kind === 'clear' || greatest === undefined || found.by.clients === undefined)
+      return found
     const isIt = greatest.id === found.by.id || greatest.cut <= found.by.cut
     return isIt ? found : ({ kind: 'clear' } as const)
   }

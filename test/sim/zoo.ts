@@ -213,7 +213,9 @@ export const zoo: readonly Animal[] = [
       rules: {
         readHead: (text, context) => {
           const read = readHead(text, context)
-          return isHeadFault(read) ? read : { ...read, claims: { ...read.claims, maxTtl: Infinity } }
+          return isHeadFault(read)
+            ? read
+            : { ...read, claims: { ...read.claims, maxTtl: Infinity } }
         },
       },
     },

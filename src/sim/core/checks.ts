@@ -26,9 +26,20 @@ export function checkEnd(play: CorePlay): void {
   world.call(heap.nowMicros + 2 * SECOND, () => {
     for (const token of held) {
       for (const verifier of verifiers) {
-        const request = { token: token.text, arrivedMicros: verifier.localMicros() - SECOND, scopes: [] }
-        const { verdict, detail = '' } = verifier.core.decide(request, verifier.localMicros()).decision
-        if (verdict === 'accepted' || token.concerning.some(({ liftedMicros }) => liftedMicros === undefined)) continue
+        const request = {
+          token: token.text,
+          arrivedMicros: verifier.localMicros() - SECOND,
+          scopes: [],
+        }
+        const { verdict, detail = '' } = verifier.core.decide(
+          request,
+          verifier.localMicros(),
+        ).decision
+        if (
+          verdict === 'accepted' ||
+          token.concerning.some(({ liftedMicros }) => liftedMicros === undefined)
+        )
+          continue
         const said = `long after the faults had ended it said ${verdict} of a client's own token (${detail})`
         judge.broken({ invariant: 'L1', said }, verifier, token)
       }
@@ -62,10 +73,14 @@ export function checkLog({ world, operators }: CorePlay): void {
   for (const [requestId, id] of operators.acknowledged) {
     const row = rows.revocations.get(id)
     if (row !== undefined && positions.has(row.position)) continue
-    judge.broken({ invariant: 'I10', said: `request ${requestId} was acknowledged, and ${id} is not on record` })
+    judge.broken({
+      invariant: 'I10',
+      said: `request ${requestId} was acknowledged, and ${id} is not on record`,
+    })
   }
   const made = new Map<string, number>()
-  for (const { asked, isLost } of judge.truths) if (!isLost) made.set(asked.requestId, (made.get(asked.requestId) ?? 0) + 1)
+  for (const { asked, isLost } of judge.truths)
+    if (!isLost) made.set(asked.requestId, (made.get(asked.requestId) ?? 0) + 1)
   for (const [requestId, count] of made) {
     if (count === 1) continue
     judge.broken({ invariant: 'I10', said: `request ${requestId} made ${count} revocations` })

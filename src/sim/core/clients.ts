@@ -62,7 +62,8 @@ export class Clients {
     const { length } = this.#recent
     if (length === 0) return undefined
     if (lot < 0.25) return this.#recent[Math.max(0, length - 1 - Math.floor(lot * 32))]
-    if (lot < 0.65 && 0 < this.#hot.length) return this.#hot[chance.between(0, this.#hot.length - 1)]
+    if (lot < 0.65 && 0 < this.#hot.length)
+      return this.#hot[chance.between(0, this.#hot.length - 1)]
     if (lot < 0.7 && 0 < this.#forged.length) {
       return this.#forged[chance.between(0, this.#forged.length - 1)]
     }
@@ -146,7 +147,10 @@ export class Clients {
         if (isRenewal) this.renewals++
         session.token = token
         const share = 0.4 + 0.3 * session.chance.unit()
-        retry(this.#world.plan.ttlSeconds * SECOND * (share / this.#world.faults.churn ** 0.5), true)
+        retry(
+          this.#world.plan.ttlSeconds * SECOND * (share / this.#world.faults.churn ** 0.5),
+          true,
+        )
       },
     })
   }

@@ -32,7 +32,12 @@ export interface ProcessFault {
 }
 
 export type AuthorityFault =
-  | { readonly atMicros: number; readonly kind: 'crash'; readonly node: number; readonly forMicros: number }
+  | {
+      readonly atMicros: number
+      readonly kind: 'crash'
+      readonly node: number
+      readonly forMicros: number
+    }
   | { readonly atMicros: number; readonly kind: 'rotate'; readonly purpose: 'token' | 'feed' }
   | { readonly atMicros: number; readonly kind: 'steal-key' | 'back-up' | 'restore' | 'compact' }
 
@@ -249,7 +254,11 @@ function drawProcesses({ plan, seed, said, has }: Drawing): ProcessFault[][] {
       faults.push({ atMicros: startMicros + after, kind, forMicros })
     }
     if (isStorm && chance.happens(0.8)) {
-      faults.push({ atMicros: stormMicros + chance.between(0, 2 * SECOND), kind: 'crash', forMicros: SECOND })
+      faults.push({
+        atMicros: stormMicros + chance.between(0, 2 * SECOND),
+        kind: 'crash',
+        forMicros: SECOND,
+      })
     }
     count += faults.length
     return faults.toSorted((a, b) => a.atMicros - b.atMicros)
@@ -282,7 +291,9 @@ function drawAuthority({ plan, seed, said, has }: Drawing): AuthorityFault[] {
   }
   // Whoever is past a feed key that the backup does not know has to be pinned anew, by hand.
   const isRestored = faults.some(({ kind }) => kind === 'restore')
-  const drawn = faults.filter((it) => !(isRestored && it.kind === 'rotate' && it.purpose === 'feed'))
+  const drawn = faults.filter(
+    (it) => !(isRestored && it.kind === 'rotate' && it.purpose === 'feed'),
+  )
   for (const { kind } of drawn) {
     if (kind === 'rotate') said.push('authority: a key is rotated')
     if (kind === 'steal-key') said.push('authority: the signing key is stolen, and revoked')
@@ -307,7 +318,8 @@ function drawAdversary({ seed, said, has }: Drawing): Adversary {
   }
   const { replayRatio, withholdRatio, forgeRatio, liesRatio } = adversary
   if (0 < replayRatio) said.push(`adversary: ${percent(replayRatio)} of the heads are old ones`)
-  if (0 < withholdRatio) said.push(`adversary: entries kept from ${percent(withholdRatio)} of verifiers`)
+  if (0 < withholdRatio)
+    said.push(`adversary: entries kept from ${percent(withholdRatio)} of verifiers`)
   if (0 < forgeRatio) said.push(`adversary: ${percent(forgeRatio)} of the entries are forged`)
   if (0 < liesRatio) said.push(`adversary: acknowledgements of what never was`)
   return adversary

@@ -31,9 +31,14 @@ export function* tick(
   const state = yield* place(site, tx)
   for (const id of listeners) {
     const known = tx.find('incarnations', id)
-    if (known === undefined || state.timeMicros + HEADS_LEFT_MICROS < known.headsUntilMicros) continue
+    if (known === undefined || state.timeMicros + HEADS_LEFT_MICROS < known.headsUntilMicros)
+      continue
     const headsUntilMicros = state.timeMicros + HEADS_MICROS
-    tx.put('incarnations', id, { ...known, headsUntilMicros, lastSeenAt: toInstant(state.timeMicros) })
+    tx.put('incarnations', id, {
+      ...known,
+      headsUntilMicros,
+      lastSeenAt: toInstant(state.timeMicros),
+    })
   }
   return state
 }
@@ -55,11 +60,7 @@ function* place(site: Site, tx: Transaction): Statements<FeedState> {
 }
 
 /** A verifier's question: its incarnation goes on record, and then it is given a head. */
-export function* sync(
-  site: Site,
-  tx: Transaction,
-  question: SyncQuestion,
-): Statements<FeedState> {
+export function* sync(site: Site, tx: Transaction, question: SyncQuestion): Statements<FeedState> {
   const state = yield* place(site, tx)
   if (!site.rules.recordsFirst && question.applied === undefined) return state
   const known = tx.find('incarnations', question.incarnation)

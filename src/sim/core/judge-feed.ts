@@ -39,7 +39,10 @@ export class FeedJudge {
     if (live < this.#inForce) this.#world.sightings.see('collected')
     this.#inForce = live
     if (digest === expected) return
-    this.#broken({ invariant: 'I5', said: `node ${node + 1} signed a digest that is not the oracle’s` })
+    this.#broken({
+      invariant: 'I5',
+      said: `node ${node + 1} signed a digest that is not the oracle’s`,
+    })
   }
 
   /** An entry was committed at a time. */
@@ -74,7 +77,9 @@ export class FeedJudge {
     const claims = this.#issued.get(`${position} ${time}`)
     if (claims === undefined) return 'it acknowledged a head that was never issued'
     if (claims.digest !== digest) return 'it acknowledged another digest than that of its head'
-    return claims.chain === chain ? undefined : 'it acknowledged another chain than that of its head'
+    return claims.chain === chain
+      ? undefined
+      : 'it acknowledged another chain than that of its head'
   }
 
   /** After a restore the feed goes on from where the backup was, in another epoch. */

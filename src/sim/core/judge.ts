@@ -151,7 +151,11 @@ export class CoreJudge {
     if (truth === undefined) return
     if (op === 'lift') {
       truth.liftedMicros ??= timeMicros
-      if (!truth.mayLift) this.broken({ invariant: 'I8', said: `${truth.id} was lifted, and nobody had asked for it` })
+      if (!truth.mayLift)
+        this.broken({
+          invariant: 'I8',
+          said: `${truth.id} was lifted, and nobody had asked for it`,
+        })
     } else if (!truth.isUnblocked) {
       // A block that a restore brought back ends again; what was minted in between is lost anyway.
       truth.endOrder = this.#world.database.version
@@ -211,7 +215,8 @@ export class CoreJudge {
     this.#look(token, credential)
     for (const truth of token.concerning) {
       if (truth.order <= credential.order) {
-        const isBlocked = truth.endOrder === Number.POSITIVE_INFINITY && truth.asked.selector.keys === undefined
+        const isBlocked =
+          truth.endOrder === Number.POSITIVE_INFINITY && truth.asked.selector.keys === undefined
         const isSpared = truth.liftedMicros !== undefined
         if (isBlocked && !isSpared && truth.listed === undefined) {
           const said = 'it was minted although a block was in force'
@@ -229,7 +234,12 @@ export class CoreJudge {
     }
   }
 
-  decided(verifier: CoreVerifier, token: SimToken, decision: VerifierDecision, waited: number): void {
+  decided(
+    verifier: CoreVerifier,
+    token: SimToken,
+    decision: VerifierDecision,
+    waited: number,
+  ): void {
     const { heap, trace, authorityClock, sightings } = this.#world
     const now = heap.nowMicros
     const { verdict } = decision
@@ -237,7 +247,8 @@ export class CoreJudge {
     const { credential } = token
     const tally = this.tallies[verifier.index] as Tally
     if (credential === undefined) {
-      if (verdict === 'accepted') this.broken({ invariant: 'forgery', said: FORGED }, verifier, token)
+      if (verdict === 'accepted')
+        this.broken({ invariant: 'forgery', said: FORGED }, verifier, token)
       if (verdict === 'invalid') sightings.see('invalid')
       return
     }
@@ -381,7 +392,8 @@ export class CoreJudge {
       watched.staleSinceMicros ??= now
       return
     }
-    if (watched.staleSinceMicros !== undefined) watched.staleMicros += now - watched.staleSinceMicros
+    if (watched.staleSinceMicros !== undefined)
+      watched.staleMicros += now - watched.staleSinceMicros
     watched.staleSinceMicros = undefined
   }
 

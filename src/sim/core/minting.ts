@@ -34,7 +34,11 @@ interface Reading {
  * A mint, statement by statement: position and time are read before whatever authorises it, and all
  * of that is read inside the transaction. Lists are kept out by their lock, which is taken first.
  */
-export function* mint(site: Site, tx: Transaction, request: MintRequest): Statements<SimCredential> {
+export function* mint(
+  site: Site,
+  tx: Transaction,
+  request: MintRequest,
+): Statements<SimCredential> {
   yield 'list-shared'
   const read = (): Reading => ({
     time: trustedReading(site, tx.feed()),

@@ -61,7 +61,9 @@ export class Network {
 
   isDoubled(verifier: number): boolean {
     const { duplicateRatio } = this.#weather
-    return 0 < duplicateRatio && (this.#chances[verifier] ?? this.#operators).happens(duplicateRatio)
+    return (
+      0 < duplicateRatio && (this.#chances[verifier] ?? this.#operators).happens(duplicateRatio)
+    )
   }
 
   isTruncated(verifier: number): boolean {

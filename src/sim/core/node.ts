@@ -83,7 +83,12 @@ export class AuthorityNode {
   /** The heartbeat: a head at least this often while someone listens. */
   beat(): void {
     const { heap, policy } = this.#world
-    heap.push(heap.nowMicros + policy.feed.heartbeatMs * 1000, Kind.heartbeat, this.index, this.#life)
+    heap.push(
+      heap.nowMicros + policy.feed.heartbeatMs * 1000,
+      Kind.heartbeat,
+      this.index,
+      this.#life,
+    )
   }
 
   onHeartbeat(life: number): void {
@@ -212,7 +217,10 @@ export class AuthorityNode {
       run: (tx) => tick(this.site, tx, []),
       committed: (state) => {
         head = this.#head(state)
-        const all = database.rows.entries.slice(0, countThrough(database.rows.entries, state.position))
+        const all = database.rows.entries.slice(
+          0,
+          countThrough(database.rows.entries, state.position),
+        )
         entries = inForce(all, state.timeMicros).map(textOf)
       },
       done: (result) => {
@@ -269,7 +277,8 @@ export class AuthorityNode {
     if (recordsFirst && !incarnations.has(connection.incarnation)) {
       return this.#world.closeStream(connection, false)
     }
-    if (!this.#isWithin(connection.sent as Position)) return this.#world.closeStream(connection, true)
+    if (!this.#isWithin(connection.sent as Position))
+      return this.#world.closeStream(connection, true)
     this.streams.add(connection)
     this.#world.streamOpened(connection)
   }
@@ -283,7 +292,12 @@ export class AuthorityNode {
     let state: FeedState | undefined
     let text = ''
     transactions.begin(this.index, {
-      run: (tx) => tick(this.site, tx, listeners.map(({ incarnation }) => incarnation)),
+      run: (tx) =>
+        tick(
+          this.site,
+          tx,
+          listeners.map(({ incarnation }) => incarnation),
+        ),
       committed: (at) => {
         state = at
         text = this.#head(at)

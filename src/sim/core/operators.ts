@@ -5,7 +5,14 @@ import { type Instant, instant } from '#kernel/instant.ts'
 import { Problem } from '#kernel/problem.ts'
 import { type Chance, chanceOf } from '#sim/chance.ts'
 import type { Clients } from './clients.ts'
-import { lift, type OperatorRequest, type Published, revoke, type Undo, unblock } from './revoking.ts'
+import {
+  lift,
+  type OperatorRequest,
+  type Published,
+  revoke,
+  type Undo,
+  unblock,
+} from './revoking.ts'
 import type { Statements } from './transactions.ts'
 import type { Transaction } from './database.ts'
 import type { Site } from './site.ts'
@@ -75,15 +82,34 @@ export class Operators {
       return { ...common, ...spared, ...reach, ...expiresAt, reason: 'compromise', block: true }
     }
     if (lot < 0.4) {
-      return { ...common, ...spared, ...reach, reason: 'other', block: false, expiresAt: this.#soon() }
+      return {
+        ...common,
+        ...spared,
+        ...reach,
+        reason: 'other',
+        block: false,
+        expiresAt: this.#soon(),
+      }
     }
     if (lot < 0.65) {
-      return { ...common, ...spared, ...reach, reason: 'superseded', graceSeconds: chance.between(1, 30) }
+      return {
+        ...common,
+        ...spared,
+        ...reach,
+        reason: 'superseded',
+        graceSeconds: chance.between(1, 30),
+      }
     }
     if (lot < 0.8 && selector.clients !== undefined && !isList) {
       const [clientId = ''] = selector.clients
       this.#world.call(this.#world.heap.nowMicros + 15 * SECOND, () => this.#enable(clientId))
-      return { ...common, reach: 'tokens', reason: 'privilege-withdrawn', final: true, disables: true }
+      return {
+        ...common,
+        reach: 'tokens',
+        reason: 'privilege-withdrawn',
+        final: true,
+        disables: true,
+      }
     }
     return { ...common, ...spared, ...reach, reason: 'privilege-withdrawn' }
   }
@@ -97,19 +123,28 @@ export class Operators {
       case 1:
         return token === undefined ? { clients: [this.#client()] } : { sessions: [token.sessionId] }
       case 2:
-        return { scopes: [chance.pick(['deploy:*', 'read:all', 'deploy:test:*'])], clients: [this.#client(), this.#client()] }
+        return {
+          scopes: [chance.pick(['deploy:*', 'read:all', 'deploy:test:*'])],
+          clients: [this.#client(), this.#client()],
+        }
       case 3:
         return { tags: { team: `team-${chance.between(0, 3)}` } }
       case 4:
         return token === undefined ? { clients: [this.#client()] } : { tokens: [token.id] }
       case 5:
-        return chance.happens(0.3) ? { all: true } : { audiences: ['https://api.sim'], clients: [this.#client()] }
+        return chance.happens(0.3)
+          ? { all: true }
+          : { audiences: ['https://api.sim'], clients: [this.#client()] }
       default:
         return { clients: [this.#client()] }
     }
   }
 
-  #exceptions(): { sessions?: readonly string[]; clients?: readonly string[]; tokens?: readonly string[] } {
+  #exceptions(): {
+    sessions?: readonly string[]
+    clients?: readonly string[]
+    tokens?: readonly string[]
+  } {
     const token = this.#clients.any(this.#chance)?.credential
     if (token === undefined || this.#chance.happens(0.4)) return { clients: [this.#client()] }
     return this.#chance.happens(0.5) ? { sessions: [token.sessionId] } : { tokens: [token.id] }
@@ -166,7 +201,8 @@ export class Operators {
   forgetAfter(position: number): void {
     for (const { id, position: at } of this.#world.judge.truths) {
       if (at <= position) continue
-      for (const [request, known] of this.acknowledged) if (known === id) this.acknowledged.delete(request)
+      for (const [request, known] of this.acknowledged)
+        if (known === id) this.acknowledged.delete(request)
     }
   }
 
@@ -178,7 +214,8 @@ export class Operators {
 
   #lift(): void {
     const live = this.#world.judge.truths.filter(
-      ({ liftedMicros, asked }) => liftedMicros === undefined && asked.final !== true && asked.selector.keys === undefined,
+      ({ liftedMicros, asked }) =>
+        liftedMicros === undefined && asked.final !== true && asked.selector.keys === undefined,
     )
     const truth = live[this.#chance.between(0, Math.max(0, live.length - 1))]
     if (truth === undefined) return
@@ -187,8 +224,10 @@ export class Operators {
   }
 
   #unblock(): void {
-    const truth = this.#world.judge.truths.findLast(({ endOrder, asked }) =>
-      endOrder === Number.POSITIVE_INFINITY && asked.selector.keys === undefined)
+    const truth = this.#world.judge.truths.findLast(
+      ({ endOrder, asked }) =>
+        endOrder === Number.POSITIVE_INFINITY && asked.selector.keys === undefined,
+    )
     if (truth !== undefined) this.#undo(truth, unblock)
   }
 
@@ -201,8 +240,15 @@ export class Operators {
     for (let i = 0; i < plan.clients; i++) this.#enable(`client-${i}`)
   }
 
-  #undo(truth: Pick<TrueRevocation, 'id'>, how: (site: Site, tx: Transaction, id: string) => Statements<Undo>): void {
-    this.#send<Undo>({ run: (site, tx) => how(site, tx, truth.id), committed: () => {}, done: () => {} })
+  #undo(
+    truth: Pick<TrueRevocation, 'id'>,
+    how: (site: Site, tx: Transaction, id: string) => Statements<Undo>,
+  ): void {
+    this.#send<Undo>({
+      run: (site, tx) => how(site, tx, truth.id),
+      committed: () => {},
+      done: () => {},
+    })
   }
 
   /** Asks for a certificate until there is one. */

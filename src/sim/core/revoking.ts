@@ -4,8 +4,14 @@ import { epochEntry } from '#domain/feed/entry.ts'
 import { epochOf, type Position } from '#domain/feed/position.ts'
 import type { Key } from '#domain/keys/key.ts'
 import { decideKeyRevocation, dueRetirements, decideRetirement } from '#domain/keys/lifecycle.ts'
-import { maxTtlSeconds } from '#domain/policy/policy.ts'
-import { isDue, type Matched, type Revocation, type Selector } from '#domain/revocation/revocation.ts'
+import { maxTtlSeconds, stalenessLimits } from '#domain/policy/policy.ts'
+import { forgottenFollowers } from '#domain/proof/forgotten.ts'
+import {
+  isDue,
+  type Matched,
+  type Revocation,
+  type Selector,
+} from '#domain/revocation/revocation.ts'
 import {
   decideLift,
   decideRevocation,
@@ -45,7 +51,11 @@ const NOTHING_MATCHED: Matched = { credentials: 0, byClient: {}, byScope: {}, by
  * A revocation: the bulk of an exact list is computed before, its last delta under the lock that
  * keeps mints out, and the feed's row is locked last.
  */
-export function* revoke(site: Site, tx: Transaction, request: OperatorRequest): Statements<Published> {
+export function* revoke(
+  site: Site,
+  tx: Transaction,
+  request: OperatorRequest,
+): Statements<Published> {
   const now = reading(tx.feed(), site.clockMicros()).at
   const terms = decideTerms(request, { policy: site.policy, now })
   const isList = resolvesToList(terms.selector)
@@ -124,7 +134,10 @@ function publish(
       resolvedExceptions: spareSessions(terms.exceptions, sparedSessions),
     }).revocation
     const hash = recordHash(salt, { id, actor: decided.actor })
-    const untilSeconds = site.rules.untilSeconds({ cut: decided.cut, timeMicros }, limitsOf(site, tx))
+    const untilSeconds = site.rules.untilSeconds(
+      { cut: decided.cut, timeMicros },
+      limitsOf(site, tx),
+    )
     return { body: revokeBody(decided, hash), untilSeconds }
   })
   const revocation = decided ?? refuse('internal', 'no revocation was made')
@@ -265,6 +278,14 @@ export function* reopen(site: Site, tx: Transaction, epochAbove: number): Statem
   const epoch = Math.max(epochOf(state.position), epochAbove) + 1
   tx.appendEntry(site.clockMicros(), epochEntry(state, epoch))
   yield 'next'
+  if (site.rules.remembersForgotten) {
+    const { position } = state
+    const limitSeconds = Math.max(...Object.values(stalenessLimits(site.policy)))
+    const { timeMicros } = tx.feed()
+    const seen = { epoch, position, audiences: AUDIENCES, limitSeconds, timeMicros }
+    const forgotten = forgottenFollowers(seen)
+    tx.put('incarnations', forgotten.id, forgotten)
+  }
   if (!site.rules.restoreRevokes) return
   for (const { id, purpose, state: key } of tx.all('keys')) {
     if (purpose === 'token' && key !== 'revoked') revokeKey(site, tx, id)

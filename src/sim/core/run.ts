@@ -214,7 +214,11 @@ function decide(world: CoreWorld, clients: Clients, entity: number): void {
   const verifier = verifiers[entity]
   if (verifier === undefined) return
   const { chance } = verifier
-  heap.push(heap.nowMicros + (2 * SECOND * chance.unit()) / plan.decisionsPerSecond, Kind.decide, entity)
+  heap.push(
+    heap.nowMicros + (2 * SECOND * chance.unit()) / plan.decisionsPerSecond,
+    Kind.decide,
+    entity,
+  )
   if (!verifier.isUp || heap.nowMicros < verifier.asleepUntilMicros) return
   const token = clients.pick(chance)
   if (token !== undefined) verifier.present(token)
@@ -250,4 +254,3 @@ function resultOf({ world, clients }: CorePlay, host: SimHost): RunResult {
     virtualMicros: heap.nowMicros - plan.startMicros,
   }
 }
-

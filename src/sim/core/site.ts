@@ -41,6 +41,8 @@ export interface AuthorityRules {
   readonly acknowledgedBy: 'incarnation' | 'name'
   /** A restore revokes what was issued after the backup. */
   readonly restoreRevokes: boolean
+  /** Proofs wait for verifiers that a restore has forgotten. */
+  readonly remembersForgotten: boolean
   /** How long, in seconds, until a rotated key retires, where it is not the domain that says. */
   readonly retireAfterSeconds: number | undefined
   /** A lift takes out the revocation that it names and no other. */
@@ -61,6 +63,7 @@ export const soundAuthority: AuthorityRules = {
   checksDigest: true,
   acknowledgedBy: 'incarnation',
   restoreRevokes: true,
+  remembersForgotten: true,
   retireAfterSeconds: undefined,
   liftsOnlyItself: true,
 }

@@ -61,7 +61,11 @@ const forgeries: readonly Forgery[] = [
   { about: 'it is for another audience', by: 'token', claims: () => ({ aud: 'https://no.sim' }) },
   { about: 'it is no access token by its type', by: 'token', header: { typ: 'JWT' } },
   { about: 'it says that it is not signed', by: 'thief', header: { alg: 'none' } },
-  { about: 'a letter of it was changed', by: 'token', mangle: (text) => `${text.slice(0, -6)}AABAAA` },
+  {
+    about: 'a letter of it was changed',
+    by: 'token',
+    mangle: (text) => `${text.slice(0, -6)}AABAAA`,
+  },
   { about: 'it is cut short', by: 'token', mangle: (text) => text.slice(0, -5) },
 ]
 

@@ -52,7 +52,10 @@ export class Transactions {
   constructor(
     database: Database,
     heap: EventHeap,
-    options: { readonly kind: number; readonly chance: Chance; readonly pace: () => Pace
+    options: {
+      readonly kind: number
+      readonly chance: Chance
+      readonly pace: () => Pace
       /** Called after every commit, when its own caller knows of it. */
       readonly committed: () => void
     },

@@ -13,7 +13,8 @@ export function scheduleFaults(play: CorePlay): void {
   world.faults.processes.forEach((faults, i) => {
     for (const fault of faults) world.call(fault.atMicros, () => befall(play, i, fault))
   })
-  for (const fault of world.faults.authority) world.call(fault.atMicros, () => happenTo(play, fault))
+  for (const fault of world.faults.authority)
+    world.call(fault.atMicros, () => happenTo(play, fault))
   const every = 10 * SECOND
   const compact = (): void => {
     compactFeed(play)
@@ -25,7 +26,8 @@ export function scheduleFaults(play: CorePlay): void {
 function befall({ world }: CorePlay, index: number, { kind, forMicros }: ProcessFault): void {
   const verifier = world.verifiers[index]
   const { heap, sightings } = world
-  if (verifier === undefined || !verifier.isUp || heap.nowMicros < verifier.asleepUntilMicros) return
+  if (verifier === undefined || !verifier.isUp || heap.nowMicros < verifier.asleepUntilMicros)
+    return
   sightings.see(kind)
   world.trouble(index)
   const end = heap.nowMicros + forMicros
@@ -153,7 +155,8 @@ function adopt(play: CorePlay, epochAbove: number): void {
       world.trouble(undefined)
     },
     done: (result) => {
-      if (result instanceof Problem) world.call(heap.nowMicros + SECOND, () => adopt(play, epochAbove))
+      if (result instanceof Problem)
+        world.call(heap.nowMicros + SECOND, () => adopt(play, epochAbove))
     },
   })
 }

@@ -70,7 +70,11 @@ export interface TrueRevocation {
 }
 
 /** Whether a revocation is about a credential at all, by what was asked; no code of the domain is used. */
-export function concerns(truth: TrueRevocation, it: SimCredential, ancestors: () => string[]): boolean {
+export function concerns(
+  truth: TrueRevocation,
+  it: SimCredential,
+  ancestors: () => string[],
+): boolean {
   const { selector, exceptions } = truth.asked
   if (!among(selector.keys, it.keyId)) return false
   if (!among(selector.clients, it.clientId) || !among(selector.subjects, it.subject)) return false
@@ -86,7 +90,8 @@ export function concerns(truth: TrueRevocation, it: SimCredential, ancestors: ()
   }
   if (exceptions === undefined) return true
   const { clients, subjects, sessions } = exceptions
-  if (clients?.includes(it.clientId) === true || subjects?.includes(it.subject) === true) return false
+  if (clients?.includes(it.clientId) === true || subjects?.includes(it.subject) === true)
+    return false
   return sessions?.includes(it.sessionId) !== true && !truth.sparedSessions.has(it.sessionId)
 }
 

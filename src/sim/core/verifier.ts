@@ -90,7 +90,9 @@ export class CoreVerifier {
   #node = 0
   #lostMicros = 0
   /** What is on its disk: the state of some head that it had applied. */
-  #kept: { readonly head: string; readonly entries: readonly string[]; readonly keys: readonly Jwk[] } | undefined
+  #kept:
+    | { readonly head: string; readonly entries: readonly string[]; readonly keys: readonly Jwk[] }
+    | undefined
   #connection: Connection | undefined
   readonly #waiting: Waiting[] = []
 
@@ -168,7 +170,10 @@ export class CoreVerifier {
 
   /** The process sleeps; the network goes on, and so does its clock. */
   sleep(forMicros: number): void {
-    this.asleepUntilMicros = Math.max(this.asleepUntilMicros, this.#world.heap.nowMicros + forMicros)
+    this.asleepUntilMicros = Math.max(
+      this.asleepUntilMicros,
+      this.#world.heap.nowMicros + forMicros,
+    )
   }
 
   /** The core is told, and what it asks for is done. */
@@ -186,7 +191,12 @@ export class CoreVerifier {
       case 'ask':
         return this.#request('sync', effect.question, effect.question.nonce)
       case 'wake':
-        return heap.push(this.clocks.trueMicros(effect.atMicros + this.#lostMicros), Kind.wake, this.index, this.life)
+        return heap.push(
+          this.clocks.trueMicros(effect.atMicros + this.#lostMicros),
+          Kind.wake,
+          this.index,
+          this.life,
+        )
       case 'open-stream':
         return this.#open(effect.stream, effect.after)
       case 'close-stream':
@@ -348,7 +358,9 @@ function failureOf({ kind, name }: Request, isGone: boolean): VerifierEvent | un
     case 'snapshot':
       return { kind: 'snapshot-failed', fetch: Number(name) }
     case 'acknowledge':
-      return name === -1 ? undefined : { kind: 'unacknowledged', position: Number(name) as Position }
+      return name === -1
+        ? undefined
+        : { kind: 'unacknowledged', position: Number(name) as Position }
     case 'stream':
       return { kind: 'stream-closed', stream: Number(name), isGone }
   }

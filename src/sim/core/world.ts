@@ -27,7 +27,13 @@ import type { SimToken } from './tokens.ts'
 import { CoreTrace } from './trace.ts'
 import { Transactions } from './transactions.ts'
 import { AuthorityClock } from './truth.ts'
-import { type Connection, CoreVerifier, type Delivery, type Parcel, type Request } from './verifier.ts'
+import {
+  type Connection,
+  CoreVerifier,
+  type Delivery,
+  type Parcel,
+  type Request,
+} from './verifier.ts'
 
 export interface CoreParts {
   readonly request: SimulationRequest
@@ -155,7 +161,10 @@ export class CoreWorld {
   }
 
   /** The state of a head, as a verifier that applied it would keep it. */
-  snapshotAt(position: number, timeMicros: number): { head: string; entries: string[] } | undefined {
+  snapshotAt(
+    position: number,
+    timeMicros: number,
+  ): { head: string; entries: string[] } | undefined {
     const head = this.heads.get(`${position} ${timeMicros}`)
     if (head === undefined) return undefined
     const { entries } = this.database.rows
@@ -217,7 +226,12 @@ export class CoreWorld {
     switch (kind) {
       case 'sync': {
         const { head, feedKeys } = body as { head: string; feedKeys: Jwk[] }
-        return { kind: 'answered', nonce: String(name), head: this.#tamperHead(head, verifier), feedKeys }
+        return {
+          kind: 'answered',
+          nonce: String(name),
+          head: this.#tamperHead(head, verifier),
+          feedKeys,
+        }
       }
       case 'entries': {
         const entries = this.#tamperEntries(body as string[], verifier)
@@ -230,7 +244,9 @@ export class CoreWorld {
         return { kind: 'snapshot', fetch, head: this.#tamperHead(head, verifier), entries: given }
       }
       case 'acknowledge':
-        return name === -1 ? undefined : { kind: 'acknowledged', position: Number(name) as Position }
+        return name === -1
+          ? undefined
+          : { kind: 'acknowledged', position: Number(name) as Position }
       case 'stream':
         return undefined
     }
@@ -251,7 +267,9 @@ export class CoreWorld {
       return this.#forgedHead(head)
     }
     if (replayRatio === 0) return head
-    const old = this.#adversary.happens(replayRatio) ? this.#kept[this.#adversary.between(0, KEPT - 1)] : undefined
+    const old = this.#adversary.happens(replayRatio)
+      ? this.#kept[this.#adversary.between(0, KEPT - 1)]
+      : undefined
     this.#kept[this.#adversary.between(0, KEPT - 1)] = head
     if (old === undefined) return head
     this.sightings.see('replayed-head')
@@ -341,7 +359,12 @@ export class CoreWorld {
   }
 }
 
-const ADOPTION: OperatorRequest = { selector: { all: true }, reason: 'other', requestId: 'adoption', final: true }
+const ADOPTION: OperatorRequest = {
+  selector: { all: true },
+  reason: 'other',
+  requestId: 'adoption',
+  final: true,
+}
 
 /** A message that takes longer is a trouble. */
 const SLOW_MICROS = 400_000
@@ -354,7 +377,11 @@ const forged = (entry: string): string =>
 
 const modes = ['strict', 'standard'] as const
 
-function modesOf({ verifiers, mode }: CorePlan, seed: number, { defaults }: Policy): VerifierMode[] {
+function modesOf(
+  { verifiers, mode }: CorePlan,
+  seed: number,
+  { defaults }: Policy,
+): VerifierMode[] {
   const chance = chanceOf(seed, 'modes')
   return Array.from({ length: verifiers }, () => {
     if (mode !== 'mixed') return mode
@@ -366,7 +393,8 @@ function modesOf({ verifiers, mode }: CorePlan, seed: number, { defaults }: Poli
 /** The default policy but for lifetimes; `relaxed` is allowed where it is asked for, or now and then. */
 function policyOf({ ttlSeconds, entriesKept, mode, leewayMicros }: CorePlan, seed: number): Policy {
   const { defaults, tiers, stalenessSeconds, feed } = defaultPolicy
-  const isRelaxed = mode === 'relaxed' || (mode === 'mixed' && chanceOf(seed, 'policy').happens(0.2))
+  const isRelaxed =
+    mode === 'relaxed' || (mode === 'mixed' && chanceOf(seed, 'policy').happens(0.2))
   const tier = { ...tiers.standard, ttlSecondsMax: ttlSeconds }
   return {
     ...defaultPolicy,
