@@ -13,13 +13,14 @@ export function liveLine(
   { isQuiet, isLogged }: { readonly isQuiet: boolean; readonly isLogged: boolean },
 ): Live {
   let drawn = ''
-  let loggedAt: Instant | undefined
+  // What is over within that time is told by its result alone.
+  let loggedAt: Instant = clock.now()
   return {
     update(write) {
       if (isQuiet) return
       if (io.isErrTty) {
-        // The last column stays free: some terminals wrap as soon as it is taken.
-        const width = (io.errColumns ?? WIDTH_DEFAULT) - 1
+        // Room for the `^C` that a terminal writes behind it: a line that wrapped would stay.
+        const width = (io.errColumns ?? WIDTH_DEFAULT) - 3
         const line = cut(clean(write(width)), width)
         if (line === drawn) return
         drawn = line
@@ -28,7 +29,7 @@ export function liveLine(
         return
       }
       const now = clock.now()
-      if (!isLogged || (loggedAt !== undefined && now < loggedAt + LOGGED_EVERY_MS)) return
+      if (!isLogged || now < loggedAt + LOGGED_EVERY_MS) return
       loggedAt = now
       io.err(`${clean(write(undefined))}\n`)
     },

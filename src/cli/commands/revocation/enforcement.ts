@@ -44,20 +44,27 @@ export function enforcementTables(enforcement: Enforcement | undefined): readonl
 }
 
 /** One line while it is waited for, as much of it as fits: who has it, until when, and who has not. */
-export function progressText(enforcement: Enforcement, width?: number): string {
+export function progressText(enforcement: Enforcement, width = Infinity): string {
   const { acknowledgedMs, verifiers, certainBy, at } = enforcement
   const head = countText(enforcement)
   const speed =
     acknowledgedMs === undefined
       ? []
       : [`p50 ${millis(acknowledgedMs.p50)}`, `p99 ${millis(acknowledgedMs.p99)}`]
-  const certain = [`certain by ${clock(certainBy, at)} (${ahead(certainBy, at)})`]
-  const rest =
-    0 < verifiers.waiting ? [`waiting for ${waitingNames(enforcement)}`] : graceText(enforcement)
-  const whole = [head, ...speed, ...certain, ...rest].join(' · ')
-  if (width === undefined || whole.length <= width) return whole
+  const soon = ahead(certainBy, at)
+  const certain = `certain by ${clock(certainBy, at)} (${soon})`
+  const rest = (namesMax: number): string[] =>
+    verifiers.waiting === 0
+      ? graceText(enforcement)
+      : [`waiting for ${waitingNames(enforcement, namesMax)}`]
   // How fast it went is told at the end; who is missing is what somebody can act on now.
-  return [head, ...certain, ...rest].join(' · ')
+  const forms = [
+    [head, ...speed, certain, ...rest(NAMES_MAX)],
+    [head, certain, ...rest(NAMES_MAX)],
+    [head, `certain ${soon}`, ...rest(NAMES_MAX)],
+    [head, `certain ${soon}`, ...rest(1)],
+  ].map((parts) => parts.join(' · '))
+  return forms.find((line) => line.length <= width) ?? forms.at(-1) ?? head
 }
 
 const graceText = ({ graceEndsAt, at }: Enforcement): string[] =>
@@ -73,10 +80,13 @@ function countText({ verifiers, audiences }: Enforcement): string {
 }
 
 /** `api-7, api-9 and 12 more`: each name once, as several processes may bear it. */
-export function waitingNames({ stragglers, verifiers }: Enforcement): string {
+export function waitingNames(
+  { stragglers, verifiers }: Enforcement,
+  namesMax: number = NAMES_MAX,
+): string {
   const waiting = stragglers.filter(({ lapsed }) => !lapsed)
-  const names = [...new Set(waiting.map(({ name }) => visible(name)))]
-  const shown = names.slice(0, NAMES_MAX)
+  const names = [...new Set(waiting.map(({ name }) => visible(name)))].sort()
+  const shown = names.slice(0, namesMax)
   const isNamed = new Set(shown)
   const counted = waiting.filter(({ name }) => isNamed.has(visible(name))).length
   const more = verifiers.waiting - counted

@@ -120,9 +120,7 @@ async function waited(
   const isNew = plan.position < revocation.position
   const isCourtesy = wait === undefined && kit.isInteractive && isForPeople(kit) && isNew
   if (wait !== 'enforced' && !isCourtesy) return undefined
-  kit.hint(
-    `published: ${revocation.id} at position ${revocation.position}; Ctrl-C ends only the waiting for its enforcement`,
-  )
+  kit.hint(`published: ${revocation.id}; Ctrl-C ends only the waiting`)
   return await watchEnforcement(kit, revocation.id, { timeout, certify: wait === 'enforced' })
 }
 
