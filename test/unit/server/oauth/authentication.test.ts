@@ -113,7 +113,7 @@ describe('a secret', () => {
     await world.withSecret('imported', { secret: 'correct horse battery' })
     const slow: string[] = []
     const { signer: real } = world.deps
-    const aside = real.hashImportedSecretAside
+    const aside = real.hashImportedSecretAside.bind(real)
     Object.assign(real, {
       hashImportedSecretAside: (text: string, salt: Uint8Array) => {
         slow.push(text)

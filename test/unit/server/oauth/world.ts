@@ -44,6 +44,11 @@ export async function oauthWorld(
 ): Promise<OauthWorld> {
   const { defaultPolicy } = await import('#domain/policy/policy.ts')
   const world = await createWorld({ policy: change(defaultPolicy) })
+  // Whoever sleeps lets everything go on that can, as all who are awake do while time passes.
+  world.clock.sleep = async (milliseconds) => {
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    world.clock.advance(milliseconds)
+  }
   const endpoints = createOauthEndpoints(world.deps, {
     endOfTick: () => new Promise((resolve) => setImmediate(resolve)),
     onFault: (fault) => world.faults.push(fault),
