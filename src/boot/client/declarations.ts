@@ -6,7 +6,7 @@ import type { AnyRoute } from '#contract/route.ts'
 interface Schema {
   readonly $ref?: string
   readonly $defs?: Readonly<Record<string, Schema>>
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly enum?: readonly unknown[]
   readonly const?: unknown
   readonly anyOf?: readonly Schema[]
@@ -86,11 +86,13 @@ function typeOf(schema: Schema): string {
   const either = schema.anyOf ?? schema.oneOf
   if (either !== undefined) return union(either.map(typeOf))
   if (schema.allOf !== undefined) return schema.allOf.map((one) => `(${typeOf(one)})`).join(' & ')
-  switch (schema.type) {
+  const { type } = schema
+  if (typeof type === 'object') return union(type.map((one) => typeOf({ ...schema, type: one })))
+  switch (type) {
     case 'string':
     case 'boolean':
     case 'null':
-      return schema.type
+      return type
     case 'number':
     case 'integer':
       return 'number'

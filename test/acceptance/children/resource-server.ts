@@ -4,10 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { createVerifier as Create, VerifierOptions } from '#boot/verifier/types.ts'
-
-const built = new URL('../../../dist/verifier.js', import.meta.url).href
-const { createVerifier } = (await import(built)) as { readonly createVerifier: typeof Create }
+import { createVerifier, type VerifierOptions } from 'credctl/verifier'
 
 const alarms: string[] = []
 const verifier = await createVerifier({
@@ -26,7 +23,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify(value))
   }
-  switch (request.url) {
+  switch (request.url ?? '') {
     case '/decide':
       return json(await verifier.verify(tokenOf(request)))
     case '/guarded':
