@@ -42,9 +42,9 @@ const verifierBugs: readonly Animal[] = [
           nowMicros <= receivedMicros + limitSeconds * SECOND,
       },
     },
-    ['I1', 'I8', 'I12'],
-    30,
-    { scenario: 'partition', lossPercent: 25, mode: 'strict' },
+    ['I1', 'I2', 'I8', 'I12'],
+    15,
+    { lossPercent: 30, mode: 'strict', verifiers: 30, minutes: 4 },
   ),
   animal('a lease that does not end', { rules: { isLeased: () => true } }, ['I1', 'I8', 'I12'], 10),
   animal(
