@@ -52,11 +52,11 @@ export async function liftWhole(
   tx: Writing,
   before: Revocation,
 ): Promise<{ readonly revocation: Revocation; readonly liftedAt: Instant }> {
-  const untilSeconds = await endingUntil(deps, tx, before)
-  const lifted = await append(deps, tx, ({ publishedAt }) => {
-    const { revocation } = decideLift(before, publishedAt)
-    const result = { revocation, liftedAt: publishedAt }
-    return { op: 'lift', body: liftBody(revocation), untilSeconds, result }
+  const until = await endingUntil(deps, tx, before)
+  const lifted = await append(deps, tx, (place) => {
+    const { revocation } = decideLift(before, place.publishedAt)
+    const result = { revocation, liftedAt: place.publishedAt }
+    return { op: 'lift', body: liftBody(revocation), untilSeconds: until(place), result }
   })
   await tx.updateRevocation(lifted.revocation)
   return lifted
@@ -114,9 +114,10 @@ export function unblockRevocation(
     if (!decideUnblock(before, before.position).changed) {
       return { result: { revocation: before, alreadyUnblocked: true }, detail: { already: true } }
     }
-    const untilSeconds = await endingUntil(deps, tx, before)
-    const revocation = await append(deps, tx, ({ position }) => {
-      const unblocked = decideUnblock(before, position).revocation
+    const until = await endingUntil(deps, tx, before)
+    const revocation = await append(deps, tx, (place) => {
+      const unblocked = decideUnblock(before, place.position).revocation
+      const untilSeconds = until(place)
       return { op: 'unblock', body: unblockBody(unblocked), untilSeconds, result: unblocked }
     })
     await tx.updateRevocation(revocation)

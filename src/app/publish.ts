@@ -138,16 +138,14 @@ export async function endingUntil(
   deps: Deps,
   tx: Reading,
   { position, cut }: Pick<Revocation, 'position' | 'cut'>,
-): Promise<number | undefined> {
+): Promise<(place: Place) => number | undefined> {
   // The end of a block stands where it cuts, and its entry says until when.
   const untils: number[] = []
   for (const at of new Set<Position>([position, cut ?? position])) {
     const { untilSeconds: until } = (await tx.feedEntry(at)) ?? {}
     if (until !== undefined) untils.push(until)
   }
-  if (0 < untils.length) return Math.max(...untils)
+  if (0 < untils.length) return () => Math.max(...untils)
   const limits = await limitsOf(deps, tx)
-  const { timeMicros } = await tx.feed()
-  const now = Math.max(timeMicros, deps.clock.now() * 1000)
-  return untilSeconds({ cut: position, timeMicros: now }, limits)
+  return ({ timeMicros }) => untilSeconds({ cut: position, timeMicros }, limits)
 }

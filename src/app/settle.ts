@@ -22,11 +22,12 @@ export async function settleDue(deps: Deps, tx: Writing): Promise<void> {
 }
 
 async function settle(deps: Deps, tx: Writing, revocation: Revocation): Promise<void> {
-  const untilSeconds = await endingUntil(deps, tx, revocation)
+  const until = await endingUntil(deps, tx, revocation)
   const settlement = await append(deps, tx, (place) => {
     const decided =
       decideSettlement(revocation, { now: place.publishedAt, position: place.position }) ??
       refuse('internal', `revocation ${revocation.id} is not due`)
+    const untilSeconds = until(place)
     return decided.op === 'unblock'
       ? { op: 'unblock', body: unblockBody(decided.revocation), untilSeconds, result: decided }
       : { op: 'lift', body: liftBody(decided.revocation), untilSeconds, result: decided }

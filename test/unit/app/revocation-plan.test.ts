@@ -112,6 +112,41 @@ describe('what is planned and what is revoked', () => {
     expect(listed.revocation?.resolved.tokens).toEqual([id, 'cred_zagrand', 'cred_zchild'].sort())
   })
 
+  it('counts anew in the confirmation where something was revoked since the plan', async () => {
+    const { world, a } = await withTokens()
+    const plan = await world.admin.planRevocation(request)
+    expect(plan.matched?.credentials).toBe(2)
+    await world.admin.revoke({ ...request, selector: { tokens: [a[0]?.id ?? ''] } })
+    const { revocation } = await world.admin.revoke({ ...request, planHash: plan.hash })
+    expect(revocation?.matched.credentials).toBe(1)
+  })
+
+  it('looks in the transaction at what is new and at nothing else, whatever was revoked meanwhile', async () => {
+    const { world } = await withTokens()
+    const after: unknown[] = []
+    const selectors: object[] = [{ clients: ['a'] }, { tags: { team: 'x' } }]
+    for (const selector of selectors) {
+      const other = { selector: { subjects: ['b-job'] }, reason: 'testing' as const, block: true }
+      const racing = interposed(world.store, () => world.admin.revoke(other))
+      const store: Store = {
+        ...world.store,
+        write: (work) =>
+          racing.write((tx) =>
+            work({
+              ...tx,
+              selectCredentials: (selection) => {
+                after.push(selection.afterId)
+                return tx.selectCredentials(selection)
+              },
+            }),
+          ),
+      }
+      await revoke({ ...world.deps, store }, context, { ...request, selector })
+    }
+    expect(after.length).toBeGreaterThan(0)
+    for (const one of after) expect(one).toBeTypeOf('string')
+  })
+
   it('counts nothing twice that lies close to the count', async () => {
     const { world } = await withTokens()
     const asked = await planned(world)
