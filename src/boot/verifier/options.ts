@@ -110,7 +110,7 @@ function feedKeysOf(given: VerifierOptions['feedKeys']): readonly Jwk[] | undefi
   if (isWhole) return keys as readonly Jwk[]
   return wrong(
     'feedKeys are public keys (JWK), each with kid, alg, kty, crv, x and y',
-    'give those of purpose feed: credctl key list --purpose feed -o json',
+    'give the publicJwk of each: credctl key list --purpose feed -o json',
   )
 }
 
