@@ -17,7 +17,7 @@ const ERRORS: Readonly<Record<string, number>> = {
 }
 /** What may be said of a form, by which nothing is told but what its sender wrote. */
 const OF_THE_FORM =
-  /^(?:the form |a parameter is repeated$|[a-z_]+ is (?:missing|not a whole number of seconds|not the client that authenticates)$|the client authenticates in more than one way$|parameters belong into the body$)/
+  /^(?:the form |a parameter is repeated$|[a-z_]+ is (?:missing|none of [a-z0-9:_, -]+|not a whole number of seconds|not the client that authenticates)$|the client authenticates in more than one way$|parameters belong into the body$)/
 
 const junk = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
