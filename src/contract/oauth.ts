@@ -28,4 +28,6 @@ export interface TokenResponse {
 export interface OauthError {
   readonly error: string
   readonly error_description: string
+  /** Of a refused exchange: what each trust that was tried expected, and what the token has. */
+  readonly trusts?: unknown
 }

@@ -40,7 +40,12 @@ export const problems = {
     status: 400,
     oauth: 'unsupported_grant_type',
   },
-  'token-malformed': { title: 'Malformed token', exit: 2, status: 400 },
+  'token-malformed': {
+    title: 'Malformed token',
+    exit: 2,
+    status: 400,
+    oauth: 'invalid_request',
+  },
   'body-too-large': { title: 'Request too large', exit: 2, status: 413 },
   'media-type-unsupported': { title: 'Unsupported media type', exit: 2, status: 415 },
   'listen-refused': { title: 'Refused to listen', exit: 2, status: 400, local: true },

@@ -6,6 +6,7 @@ import type { Writing } from '#store/port.ts'
 import type { Deps } from '#app/deps.ts'
 import type { Ground, MintOrder } from '#app/mint.ts'
 import { clientCredentials } from './client-credentials.ts'
+import { jwtBearer, tokenExchange } from './token-exchange.ts'
 
 /** A request to an OAuth endpoint, read but not believed. */
 export interface OauthRequest {
@@ -24,6 +25,8 @@ export interface GrantOrder {
   readonly detail?: Readonly<Record<string, unknown>>
   /** Of the answer, beside what every one has, such as `issued_token_type`. */
   readonly members?: Readonly<Record<string, string>>
+  /** Uses up what may be used once, when it is sure that something is minted for it. */
+  readonly spend?: () => Promise<void>
 }
 
 /** What a grant finds when it decides. */
@@ -48,4 +51,4 @@ export interface GrantType {
   readonly begin: (deps: Deps, request: OauthRequest) => Promise<DecideGrant>
 }
 
-export const grantTypes: readonly GrantType[] = [clientCredentials]
+export const grantTypes: readonly GrantType[] = [clientCredentials, tokenExchange, jwtBearer]

@@ -34,12 +34,14 @@ export async function grantToken(core: OauthCore, request: OauthRequest): Promis
     const client = isMissing ? undefined : await authenticateClient(deps, tx, evidence, counter)
     if (client !== undefined) mustNotHurry(core, client)
     return onRecord(deps, tx, { client, request }, async () => {
-      const { client: grantee, order, detail, members = {} } = await decide(tx, { ground, client })
+      const decided = await decide(tx, { ground, client })
+      const { client: grantee, order, detail, members = {}, spend } = decided
       // One that authenticated has been counted; one that a grant leads to is counted here.
       if (client === undefined) mustNotHurry(core, grantee)
       const context = contextOf(grantee, request)
       const { actor: createdBy } = context.caller
       const minted = await mint(deps, tx, ground, grantee, { ...order, count: 1, createdBy })
+      await spend?.()
       return { context, minted, members, detail: { grantType: grant.name, ...detail } }
     })
   })

@@ -38,11 +38,15 @@ export function refusalAnswer(problem: Problem): OauthAnswer {
   const error = errorOf(problem.code)
   const body: OauthError = {
     error,
-    error_description:
-      problem.code === 'request-invalid' ? problem.message : (DESCRIPTIONS[error] ?? error),
+    error_description: TOLD.has(problem.code) ? problem.message : (DESCRIPTIONS[error] ?? error),
+    // Whoever holds a token that its issuer signed is shown what a trust expected of it.
+    ...(problem.code === 'trust-unmatched' ? { trusts: problem.facts['trusts'] } : {}),
   }
   return { status: STATUS[error] ?? 400, headers: headersOf(error, problem), body }
 }
+
+/** What is said in its own words: it tells its sender of nothing but what he sent. */
+const TOLD: ReadonlySet<ProblemCode> = new Set(['request-invalid', 'trust-unmatched'])
 
 function errorOf(code: ProblemCode): string {
   const row = rowOf(code)

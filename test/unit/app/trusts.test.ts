@@ -1,12 +1,13 @@
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { exchangeIdentity, type ExchangeRequest } from '#app/exchange.ts'
+import { createOauthCore } from '#app/oauth/core.ts'
+import { grantToken } from '#app/oauth/token.ts'
+import { readForm } from '#domain/oauth/form.ts'
 import { createIdentityTokens } from '#federation/identity.ts'
 import type { Problem } from '#kernel/problem.ts'
 import { createWorld, ISSUER, refusalOf, remote, type TestWorld } from '../world.ts'
 
 const CI = 'https://ci.example'
-const ORIGIN = { origin: { transport: 'http' as const }, requestId: 'req_1' }
 const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true })
 const other = await generateKeyPair('RS256')
 const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256' }] }
@@ -54,8 +55,44 @@ async function worldOfTrust(change?: object): Promise<TestWorld> {
   return world
 }
 
-const exchanged = ({ deps }: TestWorld, request: ExchangeRequest) =>
-  exchangeIdentity(deps, ORIGIN, request)
+interface Asked {
+  readonly token: string
+  readonly scopes?: readonly string[]
+  readonly ttlSeconds?: number
+  readonly trustId?: string
+  /** Instead of an exchange. */
+  readonly more?: Readonly<Record<string, string>>
+}
+
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
+/** At the token endpoint, without client authentication, as a job does it. */
+async function exchanged({ deps, admin }: TestWorld, asked: Asked) {
+  const { token, scopes, ttlSeconds, trustId, more = {} } = asked
+  const form = readForm(
+    new URLSearchParams({
+      grant_type: EXCHANGE,
+      subject_token: token,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
+      ...(ttlSeconds === undefined ? {} : { expires_in: String(ttlSeconds) }),
+      ...(trustId === undefined ? {} : { trust: trustId }),
+      ...more,
+    }).toString(),
+  )
+  if (typeof form === 'string') throw new Error(form)
+  const endOfTick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  const core = createOauthCore(deps, { endOfTick, clientLimit: () => 0 })
+  const granted = await grantToken(core, {
+    form,
+    presented: { kind: 'none' },
+    origin: { transport: 'http' },
+    requestId: 'req_1',
+  })
+  const { claims } = await admin.verifyToken({ token: granted.token })
+  const credential = await deps.store.read((tx) => tx.findCredential(String(claims?.['jti'])))
+  return { ...granted, credential, trustId: credential?.trustId }
+}
 
 describe('a trust', () => {
   it('is created, listed, shown, changed and removed, and each is on record', async () => {
@@ -126,22 +163,25 @@ describe('a trust', () => {
 describe('an exchange', () => {
   it('gives a token of the client, with the trust, its subject and no more than was asked', async () => {
     const world = await worldOfTrust({ ttlSecondsMax: 120 })
-    const { token, credentials, grant } = await exchanged(world, {
+    const { token, credential, scopes, ttlSeconds, members } = await exchanged(world, {
       token: await jobToken(world),
       scopes: ['deploy:prod'],
       ttlSeconds: 3000,
     })
-    expect(grant).toMatchObject({ scopes: ['deploy:prod'], ttlSeconds: 120 })
-    expect(credentials[0]).toMatchObject({
+    expect({ scopes, ttlSeconds }).toEqual({ scopes: ['deploy:prod'], ttlSeconds: 120 })
+    expect(members).toEqual({
+      issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    })
+    expect(credential).toMatchObject({
       clientId: 'bot',
       trustId: 'deploys',
       subject: 'repo:o/r:ref:refs/heads/main',
-      createdBy: 'trust:deploys',
+      createdBy: 'client:bot',
     })
     const { verdict, claims } = await world.admin.verifyToken({ token })
     expect({ verdict, trust: claims?.['trust'] }).toEqual({ verdict: 'accepted', trust: 'deploys' })
     const everything = await exchanged(world, { token: await jobToken(world) })
-    expect(everything.grant.scopes.toSorted()).toEqual(['deploy:eu', 'deploy:prod'])
+    expect([...everything.scopes].toSorted()).toEqual(['deploy:eu', 'deploy:prod'])
   })
 
   it('of one trust is revoked by its name, and blocked by it', async () => {
@@ -246,12 +286,39 @@ describe('an exchange', () => {
     const world = await worldOfTrust()
     await exchanged(world, { token: await jobToken(world) })
     await refusalOf(exchanged(world, { token: await jobToken(world, { ref: 'x' }) }))
-    const { items } = await world.admin.listAudit({ action: 'token.exchange' })
-    expect(items.map(({ outcome, actor }) => [outcome, actor])).toEqual([
-      ['trust-unmatched', `identity:${CI}`],
-      ['ok', `identity:${CI}`],
+    const forged = await jobToken(world, {}, other.privateKey)
+    await refusalOf(exchanged(world, { token: forged }))
+    const refused = await world.admin.listAudit({ action: 'token.exchange' })
+    expect(refused.items).toMatchObject([
+      { outcome: 'trust-unmatched', target: 'trust:deploys', detail: { tried: [{}] } },
     ])
-    expect(items[1]?.detail).toMatchObject({ trustId: 'deploys' })
+    const issued = await world.admin.listAudit({ action: 'credential.issue' })
+    expect(issued.items).toMatchObject([
+      { outcome: 'ok', actor: 'client:bot', detail: { trustId: 'deploys', grantType: EXCHANGE } },
+    ])
+  })
+})
+
+describe('what is asked of an exchange', () => {
+  it.for<[string, Record<string, string>, RegExp]>([
+    ['no kind of token', { subject_token_type: '' }, /subject_token_type/],
+    ['another kind', { subject_token_type: 'urn:x' }, /subject_token_type/],
+    ['no token', { subject_token: '' }, /subject_token is missing/],
+    ['an actor', { actor_token: 'x' }, /actor_token/],
+    ['another kind back', { requested_token_type: 'urn:x' }, /requested_token_type/],
+  ])('with %s is refused', async ([, more, why]) => {
+    const world = await worldOfTrust()
+    const refused = await refusalOf(exchanged(world, { token: await jobToken(world), more }))
+    expect(refused).toMatchObject({ code: 'request-invalid', message: expect.stringMatching(why) })
+  })
+
+  it('may also be said as an assertion (RFC 7523)', async () => {
+    const world = await worldOfTrust()
+    const token = await jobToken(world)
+    const more = { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion: token }
+    const { trustId, members } = await exchanged(world, { token: '', more })
+    expect({ trustId, members }).toEqual({ trustId: 'deploys', members: {} })
+    expect((await refusalOf(exchanged(world, { token }))).message).toMatch(/used before/)
   })
 })
 
