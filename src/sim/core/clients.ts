@@ -1,6 +1,6 @@
 import { Problem } from '#kernel/problem.ts'
 import { type Chance, chanceOf } from '#sim/chance.ts'
-import { activeKey } from './following.ts'
+import { committedKey } from './following.ts'
 import { mint } from './minting.ts'
 import { isSettlingDue, settle } from './revoking.ts'
 import { type SimToken, tokenOf, forgedToken } from './tokens.ts'
@@ -136,7 +136,7 @@ export class Clients {
     transactions.begin(index, {
       run: (tx) => mint(site, tx, request),
       committed: (credential) => {
-        const key = database.rows.keys.get(credential.keyId) ?? activeKey(database.begin(), 'token')
+        const key = database.rows.keys.get(credential.keyId) ?? committedKey(database.rows.keys, 'token')
         token = tokenOf(this.tokens++, credential, key, this.#world.signatures)
         this.#circulate(token, parent)
       },
@@ -180,10 +180,9 @@ export class Clients {
     const { credential } = like
     if (credential === undefined) return
     const at = credential.issuedAt
-    const tx = database.begin()
     const keys = {
-      token: activeKey(tx, 'token'),
-      feed: activeKey(tx, 'feed'),
+      token: committedKey(database.rows.keys, 'token'),
+      feed: committedKey(database.rows.keys, 'feed'),
       thief: { ...signatures.newKey('token', at, 'active'), id: credential.keyId },
     }
     const which = this.#forged.length === 0 ? 0 : like.n / 12
@@ -194,7 +193,7 @@ export class Clients {
   steal(): string | undefined {
     const { database, signatures } = this.#world
     const like = this.#recent.at(-1)?.credential
-    const key = activeKey(database.begin(), 'token')
+    const key = committedKey(database.rows.keys, 'token')
     if (like === undefined || like.keyId !== key.id) return undefined
     const id = `${like.id}stolen`
     const token = tokenOf(this.tokens++, { ...like, id, sessionId: id }, key, signatures)

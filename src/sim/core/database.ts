@@ -163,14 +163,10 @@ type Row<T extends Table> = Rows[T] extends Map<string, infer R> ? R : never
 /** What one transaction has written so far; nobody else sees it before its commit. */
 export class Transaction {
   readonly #database: Database
-  readonly #entries: { readonly entry: FeedEntry; readonly timeMicros: number }[] = []
-  readonly #tables: { readonly [T in Table]: Map<string, Row<T>> } = {
-    revocations: new Map(),
-    credentials: new Map(),
-    keys: new Map(),
-    incarnations: new Map(),
-  }
-  readonly #changes: ((rows: Rows) => void)[] = []
+  /** Made when something is written: most transactions write one thing, or nothing. */
+  #entries: { readonly entry: FeedEntry; readonly timeMicros: number }[] | undefined
+  readonly #tables: Partial<Record<Table, Map<string, unknown>>> = {}
+  #changes: ((rows: Rows) => void)[] | undefined
   #feed: FeedState | undefined
 
   constructor(database: Database) {
@@ -192,21 +188,24 @@ export class Transaction {
 
   find<T extends Table>(table: T, id: string): Row<T> | undefined {
     const rows = this.#database.rows[table] as unknown as ReadonlyMap<string, Row<T>>
-    return this.#tables[table].get(id) ?? rows.get(id)
+    const mine = this.#tables[table] as ReadonlyMap<string, Row<T>> | undefined
+    return mine?.get(id) ?? rows.get(id)
   }
 
   all<T extends Table>(table: T): Row<T>[] {
     const rows = this.#database.rows[table] as unknown as ReadonlyMap<string, Row<T>>
-    const mine = this.#tables[table]
-    if (mine.size === 0) return [...rows.values()]
+    const mine = this.#tables[table] as ReadonlyMap<string, Row<T>> | undefined
+    if (mine === undefined) return [...rows.values()]
     return [...new Map([...rows, ...mine]).values()]
   }
 
   put<T extends Table>(table: T, id: string, row: Row<T>): void {
+    this.#tables[table] ??= new Map()
     this.#tables[table].set(id, row)
   }
 
   change(change: (rows: Rows) => void): void {
+    this.#changes ??= []
     this.#changes.push(change)
   }
 
@@ -242,6 +241,7 @@ export class Transaction {
   }
 
   #take(entry: FeedEntry, timeMicros: number): void {
+    this.#entries ??= []
     this.#entries.push({ entry, timeMicros })
     this.#feed = advance(entry, timeMicros)
   }
@@ -251,18 +251,14 @@ export class Transaction {
     const { rows } = this.#database
     for (const table of Object.keys(this.#tables) as Table[]) {
       const into = rows[table] as Map<string, unknown>
-      for (const [id, row] of this.#tables[table]) into.set(id, row)
+      for (const [id, row] of this.#tables[table] ?? []) into.set(id, row)
     }
-    for (const change of this.#changes) change(rows)
-    for (const { entry, timeMicros } of this.#entries) {
+    for (const change of this.#changes ?? []) change(rows)
+    for (const { entry, timeMicros } of this.#entries ?? []) {
       rows.entries.push(entry)
       rows.entryMicros.push(timeMicros)
     }
     if (this.#feed !== undefined) rows.feed = this.#feed
     return ++this.#database.version
-  }
-
-  get appended(): number {
-    return this.#entries.length
   }
 }

@@ -158,6 +158,15 @@ export const endorse = ({ signatures }: Site, by: Key, next: Key): string =>
     jkt: thumbprint(next.publicJwk) ?? '',
   })
 
+/** The key that signs what is of this purpose; a transaction sees its own changes. */
 export const activeKey = (tx: Transaction, purpose: Key['purpose']): Key =>
-  tx.all('keys').find((key) => key.purpose === purpose && key.state === 'active') ??
-  refuse('key-unknown', `there is no active key of purpose ${purpose}`)
+  active(tx.all('keys'), purpose)
+
+/** The same, as it is committed. */
+export const committedKey = (keys: ReadonlyMap<string, Key>, purpose: Key['purpose']): Key =>
+  active(keys.values(), purpose)
+
+function active(keys: Iterable<Key>, purpose: Key['purpose']): Key {
+  for (const key of keys) if (key.purpose === purpose && key.state === 'active') return key
+  return refuse('key-unknown', `there is no active key of purpose ${purpose}`)
+}

@@ -6,7 +6,7 @@ import type { CoreVerifier } from './verifier.ts'
 import type { CoreWorld } from './world.ts'
 
 /** Every so many heads the digest is worked out anew, besides whenever there are new entries. */
-const SAMPLE = 16
+const SAMPLE = 32
 
 /** Judges what the authority signs: order, chain and digest of its heads. */
 export class FeedJudge {

@@ -9,7 +9,7 @@ import { encodeBase64url } from '#kernel/base64url.ts'
 import { Problem, refuse } from '#kernel/problem.ts'
 import type { NodeClocks } from '#sim/clocks.ts'
 import type { Acknowledgement, Jwk, SyncQuestion } from '#verifier/protocol.ts'
-import { acknowledge, activeKey, sync, tick } from './following.ts'
+import { acknowledge, committedKey, sync, tick } from './following.ts'
 import { Kind } from './kinds.ts'
 import { countThrough, inForce, textOf } from './oracle.ts'
 import { ISSUER, type Site } from './site.ts'
@@ -155,7 +155,7 @@ export class AuthorityNode {
   }
 
   #feedKeys(): Jwk[] {
-    return [activeKey(this.#world.database.begin(), 'feed').publicJwk]
+    return [committedKey(this.#world.database.rows.keys, 'feed').publicJwk]
   }
 
   /** Signs a head; its place and time are committed. */
@@ -180,7 +180,7 @@ export class AuthorityNode {
     })
     judge.headIssued(this.index, claims)
     this.#remember(claims)
-    const key = activeKey(database.begin(), 'feed')
+    const key = committedKey(database.rows.keys, 'feed')
     const text = this.site.signatures.sign(key, HEAD_TYPE, claims)
     this.#world.heads.set(`${claims.position} ${claims.time}`, text)
     return text

@@ -56,6 +56,6 @@ export const corePlanOf = (request: SimulationRequest, seed: number): CorePlan =
   mode: request.mode ?? 'mixed',
   only: only[request.scenario],
   decisionsPerSecond: 10,
-  operatorSeconds: request.scenario === 'bulk-revocation' ? 4 : 6,
+  operatorSeconds: request.scenario === 'bulk-revocation' ? 4 : 8,
   entriesKept: 24,
 })
