@@ -222,9 +222,7 @@ const PAGE = 500
 
 /** What was appended since `live`; all anew where the feed does not continue what that was made of. */
 async function newsOf(tx: Reading, live: LiveCache | undefined, state: FeedState): Promise<News> {
-  if (live === undefined || state.position < live.position) {
-    return { rebuilt: await rebuilt(tx, state) }
-  }
+  if (live === undefined) return { rebuilt: await rebuilt(tx, state) }
   const entries: FeedEntry[] = []
   let end: Pick<LiveCache, 'position' | 'chain'> = live
   while (end.position < state.position) {

@@ -4,6 +4,7 @@ import { feedNode } from '#app/feed-node.ts'
 import { issueHead } from '#app/heads.ts'
 import { watchClock } from '#app/stepped-clock.ts'
 import type { Deps } from '#app/deps.ts'
+import { createLiveState } from '#domain/feed/live-state.ts'
 import { defaultPolicy, type Policy } from '#domain/policy/policy.ts'
 import { Problem } from '#kernel/problem.ts'
 import type { Store } from '#store/port.ts'
@@ -118,20 +119,27 @@ describe('a head', () => {
     const { claims: before } = await issueHead(world.deps)
     const node = feedNode(world.store)
     await world.admin.rotateKey({})
-    if (node.live === undefined) throw new Error('nothing is remembered')
     // As if another database had been put in the place of the one that it was read from.
-    node.live = { ...node.live, chain: new Uint8Array(32).fill(7) }
-    const { claims } = await issueHead(world.deps)
-    expect(claims.position).toBeGreaterThan(before.position)
-    expect(claims.digest).toBe(await digestAt(world, claims))
-
-    node.live = { ...node.live, position: (claims.position + 5) as typeof claims.position }
-    const { claims: later } = await issueHead(world.deps)
-    expect(later.digest).toBe(await digestAt(world, later))
-
-    node.live = { ...node.live, chain: new Uint8Array(32).fill(7) }
-    const { claims: last } = await issueHead(world.deps)
-    expect(last.digest).toBe(await digestAt(world, last))
+    const foreign = (position: number, chain: Uint8Array = new Uint8Array(32).fill(7)) => ({
+      state: createLiveState(),
+      position: position as typeof before.position,
+      chain,
+    })
+    const known = async () => {
+      const { claims } = await issueHead(world.deps)
+      expect(claims.digest).toBe(await digestAt(world, claims))
+      return claims.position
+    }
+    node.live = foreign(before.position)
+    const position = await known()
+    expect(position).toBeGreaterThan(before.position)
+    for (const live of [foreign(position), foreign(position + 5), undefined]) {
+      node.live = live
+      await known()
+    }
+    const { chain } = await world.store.read((tx) => tx.feed())
+    node.live = foreign(position - 1, chain)
+    await known()
   })
 
   it('is held against acknowledgements for so many heads, and no more', async () => {

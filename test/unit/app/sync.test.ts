@@ -277,13 +277,17 @@ describe('a verifier that has seen another feed', () => {
       time: time + ('time' in change ? change.time : 0),
     }
     const before = await stateOf(world)
-    const [told, other] = await Promise.allSettled([
-      sync(world, { incarnation: 'd'.repeat(22), applied }),
+    // The first comes alone; the others wait for it together, and share a transaction.
+    const [first, told, other] = await Promise.allSettled([
       sync(world),
+      sync(world, { incarnation: 'd'.repeat(22), applied }),
+      sync(world, { incarnation: 'o'.repeat(22) }),
     ])
+    expect(first.status).toBe('fulfilled')
     expect(told).toMatchObject({ reason: { code: 'feed-diverged' } })
     expect(other).toMatchObject({ reason: { code: 'authority-restored' } })
-    expect(await stateOf(world)).toEqual(before)
+    const after = await stateOf(world)
+    expect(after).toEqual({ ...before, timeMicros: before.timeMicros + 1 })
     expect(alarms).toEqual(['feed-diverged'])
     expect(await onRecord(world, 'd'.repeat(22))).toBeUndefined()
     expect((await refusalOf(sync(world))).code).toBe('authority-restored')
