@@ -187,6 +187,11 @@ export default defineConfig({
       files: ['test/**'],
       rules: {
         'max-lines-per-function': 'off',
+        'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
+        // A property expects something else of each kind of value that it draws.
+        'vitest/no-conditional-expect': 'off',
+        // Stages that several tests share expect what every one of them relies on.
+        'vitest/no-standalone-expect': 'off',
         // Tables run every row through one function, and that one expects.
         'vitest/expect-expect': [
           'error',

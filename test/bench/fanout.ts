@@ -122,8 +122,14 @@ async function deliver(
   }: { size: number; tokens: number; rounds: number; dataDir: string },
 ): Promise<Delivered> {
   const verifiers = child('verifiers', [
-    ...['--url', server.url, '--issuer', server.issuer],
-    ...['--audience', AUDIENCE, '--count', String(size)],
+    '--url',
+    server.url,
+    '--issuer',
+    server.issuer,
+    '--audience',
+    AUDIENCE,
+    '--count',
+    String(size),
   ])
   const { admin, close } = await administer(dataDir)
   try {

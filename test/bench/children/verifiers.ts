@@ -1,3 +1,4 @@
+/* oxlint-disable import/no-dynamic-require -- what is built may not be there when types are checked */
 /**
  * Verifiers of the SDK as an application has them, from the built package: each with a connection of
  * its own to the authority, and a held stream that wants to know when its token is revoked.
