@@ -60,7 +60,6 @@ export function createLocalClock(sources: ClockSources): LocalClock {
     const upMs = uptimeSeconds() * 1000
     if (stepMs === STEP_MS_COARSE && !Number.isInteger(upMs / 1000)) {
       stepMs = STEP_MS_FINE
-      aheadMs = { ...aheadMs, most: Number.POSITIVE_INFINITY }
     }
     const least = upMs - steadyMs()
     const most = upMs + stepMs + ROUNDING_MS - atMs

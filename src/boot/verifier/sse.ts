@@ -27,7 +27,7 @@ export function createSseReader(
   const endLine = (text: string): void => {
     if (text === '') return endEvent()
     const colon = text.indexOf(':')
-    if (colon === 0) return
+    // A comment begins with the colon, so it has no field that anybody knows.
     const field = colon === -1 ? text : text.slice(0, colon)
     const from = text.charCodeAt(colon + 1) === SPACE ? colon + 2 : colon + 1
     const value = colon === -1 ? '' : text.slice(from)

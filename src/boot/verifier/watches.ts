@@ -102,7 +102,7 @@ class TokenWatches implements Watches {
   }
 
   #end(watched: Watched, decision?: VerifierDecision): void {
-    if (!this.#all.delete(watched)) return
+    this.#all.delete(watched)
     watched.kind.members.delete(watched)
     // What a listener throws must not stop the others from being told.
     if (decision !== undefined) queueMicrotask(() => watched.listener(decision))

@@ -204,6 +204,8 @@ describe('the authority over HTTP', () => {
     expect(await at.snapshot()).toMatchObject({ isFailure: true })
     served.intercept = answering(200, '')
     expect(await at.snapshot()).toMatchObject({ isFailure: true })
+    served.intercept = answering(503, 'x'.repeat(300 * 1024))
+    expect(await at.snapshot()).toMatchObject({ isFailure: true, status: 0 })
     served.intercept = answering(503, '{"code":"store-busy","detail":"wait"}')
     expect(await at.snapshot()).toMatchObject({ isFailure: true, code: 'store-busy' })
   })
@@ -301,9 +303,11 @@ describe('the authority over HTTP', () => {
   it('that says nothing is given up, and idle connections with it', async () => {
     const served = await testAuthority()
     const at = reach(served.url)
-    await at.sync(question)
+    await Promise.all([at.sync(question), at.sync(question), at.sync(question)])
+    expect(served.connections()).toBe(3)
     served.intercept = () => true
     expect(await at.sync(question)).toMatchObject({ reason: 'it took too long to answer' })
+    await until(() => served.connections() === 0)
     served.intercept = undefined
     expect(await at.sync(question)).toMatchObject({ head: expect.any(String) })
   })

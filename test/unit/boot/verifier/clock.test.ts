@@ -84,6 +84,20 @@ describe('the local clock', () => {
     expect(read().hasResumed).toBe(true)
   })
 
+  it.for([12, -12])('learns from many readings to see %i ms, whenever they are', (ms) => {
+    for (let phase = 0; phase < 20; phase++) {
+      const { run, sleep, read } = machine()
+      for (let i = 0; i < 50; i++) {
+        run(13)
+        read()
+      }
+      run(10.5 + phase)
+      read()
+      sleep(ms)
+      expect(read().hasResumed, `after ${phase} ms`).toBe(true)
+    }
+  })
+
   it('sees a suspend where uptime is told in whole seconds', () => {
     const { run, sleep, read } = machine({ stepMs: 1000 })
     run(2500)
@@ -150,11 +164,14 @@ describe('the local clock', () => {
 
   it('is no suspend where the process waits between two readings', () => {
     let steady = 0
+    let reads = 0
     const clock = createLocalClock({
       steadyMs: () => steady,
       wallMs: () => steady,
       uptimeSeconds: () => {
-        steady += 500
+        // Now and then, as the scheduler has it.
+        reads += 1
+        if (reads % 3 === 0) steady += 500
         return Math.floor((77_777 + steady) / 10) / 100
       },
     })

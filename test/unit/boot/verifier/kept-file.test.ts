@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -96,8 +96,9 @@ describe('the snapshot file', () => {
       ['h.e.ad', 'h.e.bd'],
       ['}\n{', '}\n\n{'],
       ['{"a":1}\n', ''],
+      [/$/, 'x'],
     ] as const) {
-      expect(text).toContain(from)
+      expect(text.search(from)).toBeGreaterThan(0)
       await writeFile(path, text.replace(from, to))
       expect(await readKept(path, ISSUER)).toBe('it is damaged')
     }
@@ -142,6 +143,13 @@ describe('the snapshot file', () => {
     expect(await readKept(path, ISSUER)).toBe('it is no file')
   })
 
+  it('is passed over where it is larger than any', async () => {
+    const path = join(await folder(), 'state')
+    await written(path)
+    await truncate(path, 1024 ** 3 + 1)
+    expect(await readKept(path, ISSUER)).toBe('it is larger than any state')
+  })
+
   it('passes over keys that are none', async () => {
     const path = join(await folder(), 'state')
     await written(path)
@@ -171,12 +179,13 @@ describe('keeping', () => {
   it('tries again where nothing came, and keeps what was there', async () => {
     const path = join(await folder(), 'state')
     await written(path)
-    const { keeper, fetches, until } = keeperAt(path)
+    const { keeper, fetches, alarms, until } = keeperAt(path)
     keeper.applied(8)
     await until(() => fetches.length === 1)
     fetches[0]?.({ isFailure: true, status: 0, reason: 'ECONNREFUSED' })
     await until(() => fetches.length === 2)
     expect(await readKept(path, ISSUER)).toMatchObject(snapshot)
+    expect(alarms).toEqual([])
   })
 
   it('alarms once where it cannot write, and leaves nothing behind', async () => {

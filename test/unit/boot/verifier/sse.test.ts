@@ -95,6 +95,14 @@ describe('server-sent events', () => {
     )
   })
 
+  it('takes CR and LF for one line’s end, even with an empty chunk between', () => {
+    const chunks = ['data: a\r', '', '\n\r', '\n'].map((text) => utf8.encode(text))
+    expect(read(chunks)).toEqual([['message', 'a']])
+    expect(read(['data: a\r', '', '\ndata: b\n\n'].map((text) => utf8.encode(text)))).toEqual([
+      ['message', 'a\nb'],
+    ])
+  })
+
   it('lets through bytes that are no UTF-8, as marks of damage', () => {
     expect(read([Uint8Array.of(100, 97, 116, 97, 58, 0xff, 10, 10)])).toEqual([
       ['message', '\uFFFD'],

@@ -74,6 +74,7 @@ export interface TestAuthority {
   beat(): void
   /** Every open stream. */
   readonly streams: Set<ServerResponse>
+  readonly connections: () => number
   /** Cuts every connection. */
   cut(): void
   /** Takes no connection any more. */
@@ -222,6 +223,7 @@ export async function testAuthority({
       for (const stream of streams) stream.write(`event: head\ndata: ${authority.head()}\n\n`)
     },
     streams,
+    connections: () => sockets.size,
     cut() {
       for (const socket of sockets) socket.destroy()
     },

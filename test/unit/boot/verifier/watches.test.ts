@@ -155,6 +155,8 @@ describe('watched tokens', () => {
     expect(ends).toEqual([])
     await until(() => ends.length === 2)
     expect(ends).toEqual(['a stale', 'b stale'])
+    // One was asked, and asked again; then all were.
+    expect(asked).toEqual(['a', 'a', 'a', 'b', 'kept'])
     decisions['kept'] = revoked
     await until(() => ends.length === 3)
     expect(ends.at(-1)).toBe('kept revoked')
@@ -172,6 +174,7 @@ describe('watched tokens', () => {
     await until(() => asked.length === 3)
     expect(ends).toEqual([])
     await until(() => ends.length === 1)
+    expect(asked).toHaveLength(5)
   })
 
   it('are asked by their limits: one of each tells for all of it', async () => {
@@ -205,13 +208,17 @@ describe('watched tokens', () => {
     const decisions: Record<string, VerifierDecision> = { a: accepted() }
     const { watches, watch, asked, ends, until } = bench(decisions)
     for (let i = 0; i < 4500; i++) watch('a')
+    const end = watch('a')
     asked.length = 0
     decisions['a'] = revoked
     watches.applied(1)
     expect(asked).toHaveLength(2000)
     watches.applied(2)
     expect(asked).toHaveLength(2000)
+    end()
     await until(() => ends.length === 4500)
+    expect(asked).toHaveLength(4500)
+    await new Promise((resolve) => setImmediate(resolve))
     expect(asked).toHaveLength(4500)
   })
 })
