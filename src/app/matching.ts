@@ -10,6 +10,7 @@ import { type Instant, instant } from '#kernel/instant.ts'
 import type { Reading } from '#store/port.ts'
 import { counter } from './counts.ts'
 import type { Deps } from './deps.ts'
+import type { Reader } from './reader.ts'
 import { ruleIndex } from './states.ts'
 import { type Concerned, type Items, Tally, uncountedItems } from './tally.ts'
 
@@ -30,7 +31,8 @@ export interface Matching extends Items {
   readonly concerned?: Concerned
 }
 
-const CHUNK = 5000
+/** So many rows take some 10 ms, in which nobody else has a turn. */
+const CHUNK = 1000
 
 /**
  * A count that can be gone on with: what has been counted up to when. Ids begin with the time of
@@ -65,21 +67,20 @@ const OVERLAP_MS = 3000
  */
 export async function match(
   deps: Deps,
-  tx: Reading,
+  read: Reader,
   terms: Terms,
   now: Instant,
   { earlier, isFinal = false }: { readonly earlier?: Count | undefined; isFinal?: boolean } = {},
 ): Promise<Matching & { readonly count: Count }> {
-  const chain = encodeBase64url((await tx.feed()).chain)
+  const chain = await read(async (tx) => encodeBase64url((await tx.feed()).chain))
   const goesOn = earlier !== undefined && (isFinal || earlier.chain === chain)
-  const count = goesOn ? earlier : await beginCount(tx, terms, { chain, now })
-  const index = await ruleIndex(deps.store, tx)
-  const walk: Walk = { tx, terms, now, aliveAfter: aliveAfter(deps, terms, now), count, index }
+  const count = goesOn ? earlier : await beginCount(read, terms, { chain, now })
+  const walk: Walk = { deps, read, terms, now, aliveAfter: aliveAfter(deps, terms, now), count }
   if (goesOn) await goOn(walk)
   else await lookAtAll(walk)
   // What each of very many values came to is not looked up again for the few that are new.
   if (!goesOn || count.items?.itemCounts === undefined) {
-    count.items = await count.tally.items(tx, now)
+    count.items = await count.tally.items(read, now)
   }
   const isList = resolvesToList(terms.selector)
   if (isList) count.listed = [...sortedSet(count.listed)]
@@ -97,23 +98,23 @@ export async function match(
 }
 
 /** What can be told of a revocation without looking at a single credential. */
-export async function uncounted(tx: Reading, terms: Terms, now: Instant): Promise<Matching> {
+export async function uncounted(read: Reader, terms: Terms, now: Instant): Promise<Matching> {
   return {
     matched: { ...counter().totals(), counted: false },
     spared: 0,
     before: undefined,
-    ...(await uncountedItems(tx, terms.selector, now)),
-    exceptions: await withSessions(tx, terms.exceptions),
+    ...(await uncountedItems(read, terms.selector, now)),
+    exceptions: await read((tx) => withSessions(tx, terms.exceptions)),
     listed: undefined,
   }
 }
 
 async function beginCount(
-  tx: Reading,
+  read: Reader,
   { selector, exceptions: asked }: Terms,
   { chain, now }: { readonly chain: string; readonly now: Instant },
 ): Promise<Count> {
-  const exceptions = await withSessions(tx, asked)
+  const exceptions = await read((tx) => withSessions(tx, asked))
   const nil = { bytes: (length: number) => new Uint8Array(length) }
   return {
     chain,
@@ -135,15 +136,15 @@ const aliveAfter = ({ policy }: Deps, { selector }: Terms, now: Instant): Instan
   resolvesToList(selector) ? instant(now - policy.defaults.leewaySeconds * 1000) : now
 
 interface Walk {
-  readonly tx: Reading
+  readonly deps: Deps
+  readonly read: Reader
   readonly terms: Terms
   readonly now: Instant
   readonly aliveAfter: Instant
   readonly count: Count
-  readonly index: RuleIndex
 }
 
-function take({ terms, now, count, index }: Walk, credential: Credential): void {
+function take({ terms, now, count }: Walk, index: RuleIndex, credential: Credential): void {
   if (count.boundaryId < credential.id) {
     if (count.recent.has(credential.id)) return
     count.recent.add(credential.id)
@@ -166,8 +167,13 @@ async function lookAtAll(walk: Walk): Promise<void> {
   // that all of it selects.
   const roots = Object.keys(others).length === 0 ? tokens : [...walk.count.seen]
   for (let from = 0; from < roots.length; from += CHUNK) {
-    const found = await walk.tx.descendants(roots.slice(from, from + CHUNK), walk.aliveAfter)
-    for (const one of found) if (!walk.count.seen.has(one.id)) take(walk, one)
+    const part = roots.slice(from, from + CHUNK)
+    await walk.read(async (tx) => {
+      const index = await ruleIndex(walk.deps.store, tx)
+      for (const one of await tx.descendants(part, walk.aliveAfter)) {
+        if (!walk.count.seen.has(one.id)) take(walk, index, one)
+      }
+    })
   }
 }
 
@@ -177,25 +183,25 @@ async function walkOver(
   selector: Selector,
   afterId: string | undefined,
 ): Promise<void> {
-  await chunks(walk, selector, afterId, (credential) => take(walk, credential))
+  await chunks(walk, selector, afterId, (credential, index) => take(walk, index, credential))
 }
 
 async function chunks(
-  { tx, terms, aliveAfter: expiringAfter }: Walk,
+  { deps, read, terms, aliveAfter: expiringAfter }: Walk,
   selector: Selector,
   afterId: string | undefined,
-  each: (credential: Credential) => void,
+  each: (credential: Credential, index: RuleIndex) => void,
 ): Promise<void> {
   for (let last = afterId; ;) {
-    const chunk = await tx.selectCredentials({
-      selector,
-      exceptions: {},
-      reach: terms.reach,
-      expiringAfter,
-      ...(last === undefined ? {} : { afterId: last }),
-      limit: CHUNK,
+    const selection = { selector, exceptions: {}, reach: terms.reach, expiringAfter, limit: CHUNK }
+    const chunk = await read(async (tx) => {
+      const found = await tx.selectCredentials(
+        last === undefined ? selection : { ...selection, afterId: last },
+      )
+      const index = await ruleIndex(deps.store, tx)
+      for (const credential of found) each(credential, index)
+      return found
     })
-    chunk.forEach(each)
     last = chunk.at(-1)?.id
     if (chunk.length < CHUNK || last === undefined) return
   }
@@ -203,7 +209,7 @@ async function chunks(
 
 /** What was issued since the count: nothing else can have come to it. */
 async function goOn(walk: Walk): Promise<void> {
-  const { terms, count } = walk
+  const { deps, read, terms, count } = walk
   const { tokens, ...others } = terms.selector
   if (tokens === undefined) return walkOver(walk, others, count.boundaryId)
   // No id is known before its token is issued, so a list grows by descendants only.
@@ -218,7 +224,10 @@ async function goOn(walk: Walk): Promise<void> {
     const isKin = ({ parentId = '' }: Credential) => named.has(parentId) || count.seen.has(parentId)
     const kin = left.filter(isKin)
     if (kin.length === 0) return
-    for (const one of kin) take(walk, one)
+    await read(async (tx) => {
+      const index = await ruleIndex(deps.store, tx)
+      for (const one of kin) take(walk, index, one)
+    })
     left = left.filter((one) => !count.seen.has(one.id))
   }
 }

@@ -12,6 +12,7 @@ import { authorityTime } from './feed.ts'
 import { activeKey } from './issue.ts'
 import { introduce, preparedKey, revokeSigningKey } from './keys.ts'
 import { match } from './matching.ts'
+import { within } from './reader.ts'
 import { record } from './record.ts'
 import { publish } from './publish.ts'
 
@@ -54,7 +55,13 @@ export function reopen(deps: Deps, context: Context, epochAbove: number): Promis
     const { at: now } = await authorityTime(deps, tx)
     const request = { selector: { all: true }, reason: 'other', final: true } as const
     const terms = { ...decideTerms(request, { policy: deps.policy, now }), exceptions: {} }
-    const revocation = await publish(deps, context, tx, terms, await match(deps, tx, terms, now))
+    const revocation = await publish(
+      deps,
+      context,
+      tx,
+      terms,
+      await match(deps, within(tx), terms, now),
+    )
     const { key } = await activeKey(tx)
     const { position } = await tx.feed()
     return {

@@ -9,6 +9,7 @@ import type { Context, Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
 import { match, type Matching, uncounted } from './matching.ts'
 import { keepCount } from './planned.ts'
+import { beside } from './reader.ts'
 import type { Asked } from './revoke.ts'
 import { withSelection } from './selections.ts'
 import type { Items } from './tally.ts'
@@ -29,49 +30,54 @@ export interface Plan extends Terms, Items {
  * Says what a revocation would hit; nothing is recorded. It is severe also where it would revoke the
  * credential that the responder is using. Refusals as `decideTerms`, and `selection-unknown`.
  */
-export function planRevocation(deps: Deps, context: Context, asked: Asked): Promise<Plan> {
-  return deps.store.read(async (tx) => {
-    const { at: now, position } = await authorityTime(deps, tx)
-    const request = await withSelection(tx, context, asked, now)
-    const terms = decideTerms(request, { policy: deps.policy, now })
-    const hash = planHash(terms)
-    const matching =
-      asked.count === false
-        ? await uncounted(tx, terms, now)
-        : await counted(deps, tx, terms, now, hash)
-    const matched = asked.count === false ? undefined : matching.matched
-    const locksOut = await hitsOwn(tx, context, terms, matching)
-    const { selectionId } = asked
-    return {
-      ...terms,
-      hash,
-      position,
-      ...(matched === undefined ? {} : { matched }),
-      phrase: phrase(terms.selector),
-      severe: locksOut || isSevere(terms.selector, matched?.credentials, deps.policy),
-      warnings: [
-        ...(locksOut ? ['this would revoke the credential you are using'] : []),
-        ...planWarnings(terms),
-        ...(await feedKeyWarnings(tx, terms.selector)),
-        ...(await idleExceptions(tx, request)),
-        ...sparedWarning(matching),
-      ],
-      items: matching.items,
-      ...(matching.itemCounts === undefined ? {} : { itemCounts: matching.itemCounts }),
-      ...(selectionId === undefined ? {} : { selectionId }),
-    }
+export async function planRevocation(deps: Deps, context: Context, asked: Asked): Promise<Plan> {
+  const { request, now, position } = await deps.store.read(async (tx) => {
+    const { at, position: place } = await authorityTime(deps, tx)
+    return { request: await withSelection(tx, context, asked, at), now: at, position: place }
   })
+  const terms = decideTerms(request, { policy: deps.policy, now })
+  const hash = planHash(terms)
+  const isCounted = asked.count !== false
+  const matching = isCounted
+    ? await counted(deps, terms, now, hash)
+    : await uncounted(beside(deps), terms, now)
+  const { locksOut, warnings } = await deps.store.read(async (tx) => {
+    const own = await hitsOwn(tx, context, terms, matching)
+    return { locksOut: own, warnings: await warningsOf(tx, request, terms, own) }
+  })
+  const { selectionId } = asked
+  const { credentials } = matching.matched
+  return {
+    ...terms,
+    hash,
+    position,
+    ...(isCounted ? { matched: matching.matched } : {}),
+    phrase: phrase(terms.selector),
+    severe: locksOut || isSevere(terms.selector, isCounted ? credentials : undefined, deps.policy),
+    warnings: [...warnings, ...sparedWarning(matching)],
+    items: matching.items,
+    ...(matching.itemCounts === undefined ? {} : { itemCounts: matching.itemCounts }),
+    ...(selectionId === undefined ? {} : { selectionId }),
+  }
+}
+
+async function warningsOf(
+  tx: Reading,
+  request: RevocationRequest,
+  terms: Terms,
+  locksOut: boolean,
+): Promise<string[]> {
+  return [
+    ...(locksOut ? ['this would revoke the credential you are using'] : []),
+    ...planWarnings(terms),
+    ...(await feedKeyWarnings(tx, terms.selector)),
+    ...(await idleExceptions(tx, request)),
+  ]
 }
 
 /** Counts, and keeps the count for the confirmation; but of a long list, which would fill the memory. */
-async function counted(
-  deps: Deps,
-  tx: Reading,
-  terms: Terms,
-  now: Instant,
-  hash: string,
-): Promise<Matching> {
-  const { count, ...matching } = await match(deps, tx, terms, now)
+async function counted(deps: Deps, terms: Terms, now: Instant, hash: string): Promise<Matching> {
+  const { count, ...matching } = await match(deps, beside(deps), terms, now)
   if (!resolvesToList(terms.selector)) keepCount(deps.store, hash, count)
   return matching
 }

@@ -14,6 +14,7 @@ import { authorityTime } from './feed.ts'
 import { type Count, match, type Matching, uncounted } from './matching.ts'
 import { takeCount } from './planned.ts'
 import { publish } from './publish.ts'
+import { beside, within } from './reader.ts'
 import { recordPrepared } from './record.ts'
 import { memoryById, revocationOf } from './revocations.ts'
 import { withSelection } from './selections.ts'
@@ -63,38 +64,41 @@ export function revoke(
 
 interface Prepared {
   readonly request: RevocationRequest
+  /** The selector's canonical form. */
+  readonly said: string
   /** Absent where nobody counts. */
   readonly count: Count | undefined
 }
 
-function prepare(
+async function prepare(
   deps: Deps,
   context: Context,
   asked: Asked,
   { hash: plannedHash }: Planned,
 ): Promise<Prepared> {
-  return deps.store.read(async (tx) => {
-    const { at: now } = await authorityTime(deps, tx)
-    const request = await withSelection(tx, context, asked, now)
-    const terms = decideTerms(request, { policy: deps.policy, now })
-    const isList = resolvesToList(terms.selector)
-    // To hash a million ids takes a while; without a plan nothing needs it.
-    const hash = plannedHash === undefined && isList ? undefined : planHash(terms)
-    if (plannedHash !== undefined && plannedHash !== hash) {
-      refuseDrift('what was planned is not what this request asks for now')
-    }
-    if (asked.count === false && !isList) return { request, count: undefined }
-    const earlier = hash === undefined ? undefined : takeCount(deps.store, hash, now)
-    const { count } = await match(deps, tx, terms, now, { earlier })
-    return { request, count }
+  const { request, now } = await deps.store.read(async (tx) => {
+    const { at } = await authorityTime(deps, tx)
+    return { request: await withSelection(tx, context, asked, at), now: at }
   })
+  const terms = decideTerms(request, { policy: deps.policy, now })
+  const isList = resolvesToList(terms.selector)
+  // To hash a million ids takes a while; without a plan nothing needs it.
+  const hash = plannedHash === undefined && isList ? undefined : planHash(terms)
+  if (plannedHash !== undefined && plannedHash !== hash) {
+    refuseDrift('what was planned is not what this request asks for now')
+  }
+  const said = phrase(terms.selector)
+  if (asked.count === false && !isList) return { request, said, count: undefined }
+  const earlier = hash === undefined ? undefined : takeCount(deps.store, hash, now)
+  const { count } = await match(deps, beside(deps), terms, now, { earlier })
+  return { request, said, count }
 }
 
 async function carryOut(
   deps: Deps,
   context: Context,
   tx: Writing,
-  { request, count }: Prepared,
+  { request, said, count }: Prepared,
   { matched: planned }: Planned,
 ) {
   await settleDue(deps, tx)
@@ -104,9 +108,8 @@ async function carryOut(
   await refuseUnknownKeys(tx, terms.selector)
   const matching: Matching =
     count === undefined
-      ? await uncounted(tx, terms, now)
-      : await match(deps, tx, terms, now, { earlier: count, isFinal: true })
-  const said = phrase(terms.selector)
+      ? await uncounted(within(tx), terms, now)
+      : await match(deps, within(tx), terms, now, { earlier: count, isFinal: true })
   if (isNothing(terms, matching)) return await vain(tx, terms, matching, said)
   const meanwhile = growthSince(planned, matching.matched)
   const revocation = await publish(deps, context, tx, terms, matching)
@@ -219,6 +222,6 @@ export async function revokeForEvent(
   // that was told that they are dead.
   const request = { selector, reason, final: true }
   const terms = decideTerms(request, { policy: deps.policy, now })
-  const matching = await match(deps, tx, terms, now)
+  const matching = await match(deps, within(tx), terms, now)
   return isVain(terms, matching.matched) ? undefined : publish(deps, context, tx, terms, matching)
 }

@@ -6,6 +6,7 @@ import type { RuleVerdict } from '#domain/revocation/verdict.ts'
 import { formatInstant, type Instant, instant } from '#kernel/instant.ts'
 import type { Reading } from '#store/port.ts'
 import { counter } from './counts.ts'
+import type { Reader } from './reader.ts'
 
 /** What became, or would become, of one value that was named. */
 export interface ItemResult {
@@ -129,8 +130,8 @@ export class Tally {
   }
 
   /** One result for each value that was named, in canonical order. */
-  items(tx: Reading, now: Instant): Promise<Items> {
-    return itemsOf(this.#selector, (name, target) => {
+  items(read: Reader, now: Instant): Promise<Items> {
+    return itemsOf(read, this.#selector, (tx, name, target) => {
       const fates =
         name === 'token'
           ? this.#tokens.get(target.slice('token:'.length))
@@ -154,8 +155,8 @@ function resultOf(fates: number): Result | undefined {
 }
 
 /** The results where nobody counted: what can be told without looking for credentials. */
-export const uncountedItems = (tx: Reading, selector: Selector, now: Instant): Promise<Items> =>
-  itemsOf(selector, (name, target) => {
+export const uncountedItems = (read: Reader, selector: Selector, now: Instant): Promise<Items> =>
+  itemsOf(read, selector, (tx, name, target) => {
     if (name === 'key') return absent(tx, target, now)
     return { target, result: 'revoked', detail: 'nobody counted what it matches' }
   })
@@ -167,20 +168,32 @@ function namedCount(selector: Selector): number {
   return count
 }
 
+/** So many values are looked up in one go; most of them are known without the database. */
+const LOOKED_UP_MAX = 5000
+
 async function itemsOf(
+  read: Reader,
   selector: Selector,
-  look: (name: string, target: string) => ItemResult | Promise<ItemResult>,
+  look: (tx: Reading, name: string, target: string) => ItemResult | Promise<ItemResult>,
 ): Promise<Items> {
   const isLong = ITEMS_LISTED_MAX < namedCount(selector)
   const items: ItemResult[] = []
   const counts = { revoked: 0, 'already-revoked': 0, 'not-found': 0, spared: 0, failed: 0 }
-  for (const [name, target] of namedTargets(selector)) {
-    const looked = look(name, target)
-    // Thousands of promises that look nothing up are, to a transaction, a wait for something else.
-    const item = looked instanceof Promise ? await looked : looked
-    counts[item.result] += 1
-    if (!isLong || (item.result !== 'revoked' && items.length < EXCEPTIONAL_MAX)) items.push(item)
+  const targets = namedTargets(selector)
+  const lookUp = async (tx: Reading): Promise<boolean> => {
+    for (let left = LOOKED_UP_MAX; 0 < left; left--) {
+      const next = targets.next()
+      if (next.done === true) return true
+      const [name, target] = next.value
+      const looked = look(tx, name, target)
+      // Thousands of promises that look nothing up are, to a transaction, a wait for something else.
+      const item = looked instanceof Promise ? await looked : looked
+      counts[item.result] += 1
+      if (!isLong || (item.result !== 'revoked' && items.length < EXCEPTIONAL_MAX)) items.push(item)
+    }
+    return false
   }
+  while (!(await read(lookUp)));
   return isLong ? { items, itemCounts: counts } : { items }
 }
 
