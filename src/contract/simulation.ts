@@ -34,6 +34,18 @@ export const scenarios = [
       'Everything at once, drawn from the seed: network, clocks, crashes, load, an adversary',
   },
 ] as const
+/** What a run is given where nothing is said; the scenarios of cores are shorter, and larger. */
+export const defaultsOf = (
+  scenario: ScenarioName,
+): { readonly verifiers: number; readonly minutes: number; readonly ttlSeconds: number } =>
+  isCoreScenario(scenario)
+    ? { verifiers: 40, minutes: 5, ttlSeconds: 90 }
+    : { verifiers: 10, minutes: 60, ttlSeconds: 600 }
+
+/** The scenarios of the full stack are about time; all the others are played by cores. */
+export const isCoreScenario = (scenario: ScenarioName): boolean =>
+  scenario !== 'lifecycle' && scenario !== 'clock-skew'
+
 export type ScenarioName = (typeof scenarios)[number]['name']
 export const scenarioNames: readonly ScenarioName[] = scenarios.map(({ name }) => name)
 
@@ -45,6 +57,7 @@ export const simulationLimits = {
   seedMax: 2 ** 32 - 1,
   skewSecondsMax: 86_400,
   leewaySecondsMax: 3600,
+  lossPercentMax: 90,
   ttlSecondsMax: 86_400,
 } as const
 

@@ -1,7 +1,8 @@
-import type {
-  SimulatedVerifier,
-  SimulationReport,
-  SimulationRequest,
+import {
+  isCoreScenario,
+  type SimulatedVerifier,
+  type SimulationReport,
+  type SimulationRequest,
 } from '#contract/simulation.ts'
 import { type RunResult, runOne, type SimHost } from './run-one.ts'
 import { runCore } from './core/run.ts'
@@ -18,16 +19,12 @@ export async function simulate(
   for (let i = 0; i < request.seeds; i++) {
     const seed = (request.seed + i) % 2 ** 32
     const breathe = (done: number): Promise<void> => host.breathe((i + done) / request.seeds)
-    const run = isCore(request) ? runCore : runOne
+    const run = isCoreScenario(request.scenario) ? runCore : runOne
     results.push(await run(request, seed, { ...host, breathe }, bug))
     await host.breathe((i + 1) / request.seeds)
   }
   return reportOf(request, results, host)
 }
-
-/** The scenarios of the full stack are about time; all the others are played by cores. */
-const isCore = ({ scenario }: SimulationRequest): boolean =>
-  scenario !== 'lifecycle' && scenario !== 'clock-skew'
 
 function reportOf(
   request: SimulationRequest,

@@ -60,9 +60,11 @@ function tokenLines({ token, decision, interval }: Judged): string[] {
 export function replayOf(request: SimulationRequest, seed: number): string {
   const { scenario, skewSeconds, leewaySeconds, naiveLeewaySeconds, ttlSeconds } = request
   return [
-    `credctl simulate run ${scenario} --seed ${seed}`,
+    `credctl simulate replay --seed ${seed} --scenario ${scenario}`,
     `--skew ${formatDuration(skewSeconds)} --leeway ${formatDuration(leewaySeconds)}`,
     `--naive-leeway ${formatDuration(naiveLeewaySeconds)} --ttl ${formatDuration(ttlSeconds)}`,
     `--verifiers ${request.verifiers} --minutes ${request.minutes}`,
+    ...(request.lossPercent === undefined ? [] : [`--loss ${request.lossPercent}`]),
+    ...(request.mode === undefined ? [] : [`--mode ${request.mode}`]),
   ].join(' ')
 }

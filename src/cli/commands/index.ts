@@ -269,6 +269,11 @@ export const commandTable: CommandTable = {
       load: async () => (await import('./simulate/run.ts')).simulateRun,
     },
     {
+      path: ['simulate', 'replay'],
+      summary: 'Run one simulated world once more, by its seed',
+      load: async () => (await import('./simulate/replay.ts')).simulateReplay,
+    },
+    {
       path: ['simulate', 'list'],
       summary: 'List the scenarios that can be simulated',
       load: async () => (await import('./simulate/list.ts')).simulateList,

@@ -136,7 +136,8 @@ export class Clients {
     transactions.begin(index, {
       run: (tx) => mint(site, tx, request),
       committed: (credential) => {
-        const key = database.rows.keys.get(credential.keyId) ?? committedKey(database.rows.keys, 'token')
+        const key =
+          database.rows.keys.get(credential.keyId) ?? committedKey(database.rows.keys, 'token')
         token = tokenOf(this.tokens++, credential, key, this.#world.signatures)
         this.#circulate(token, parent)
       },

@@ -1,10 +1,34 @@
-import type { SimulatedVerifier, SimulationReport, Violation } from '#contract/simulation.ts'
+import {
+  isCoreScenario,
+  type SimulatedVerifier,
+  type SimulationReport,
+  type Violation,
+} from '#contract/simulation.ts'
 import { formatDuration } from '#kernel/duration.ts'
 import type { VerifierRow } from './shape.ts'
 
 /** A report in sentences, for somebody who has read nothing about it. */
 export function headlineOf(report: SimulationReport): readonly string[] {
-  return [...faultLines(report), '', ...verdictLines(report), measureLine(report)]
+  const told = isCoreScenario(report.scenario)
+    ? revocationLines(report)
+    : [...verdictLines(report), measureLine(report)]
+  return [...faultLines(report), '', ...told]
+}
+
+/** Of a run in which things are revoked: how long what was revoked was accepted, and what it cost. */
+function revocationLines(report: SimulationReport): string[] {
+  const { decisions, tokens, revocations, renewals, seeds, virtualSeconds, naive } = report
+  const { boundMs, exposureMs, falseAccepts, falseRefusals, staleMs, violations } = report
+  const minutes = (staleMs / 60_000 / seeds).toFixed(1)
+  return [
+    `${count(decisions, 'decision')} on ${count(tokens, 'token')}, ${count(revocations, 'revocation')} and ${count(renewals, 'renewal')} in ${formatDuration(virtualSeconds)} of virtual time.`,
+    `From a revocation to the last acceptance: p50 ${span(exposureMs.p50)}, p99 ${span(exposureMs.p99)}, at most ${span(exposureMs.max)}, within the bound of ${span(boundMs)}. A check of \`exp\` alone: p50 ${span(naive.exposureMs.p50)}, at most ${span(naive.exposureMs.max)}.`,
+    `${count(falseAccepts, 'false accept')} and ${count(falseRefusals, 'false refusal')} of ours, ${count(naive.falseAccepts, 'false accept')} of the naive check.`,
+    `The verifiers together could not know for ${minutes} minutes a run, and said so; each sent and was sent ${grouped(report.bytesPerVerifier)} bytes a run.`,
+    violations.length === 0
+      ? 'No invariant broke.'
+      : `Ours broke an invariant ${times(violations.length)}.`,
+  ]
 }
 
 const FAULT_SEEDS_MAX = 3

@@ -47,6 +47,10 @@ const report: SimulationReport = {
   violations: [],
   stale: 0,
   tokens: 88,
+  renewals: 0,
+  revocations: 0,
+  staleMs: 0,
+  bytesPerVerifier: 0,
   events: 5000,
   virtualSeconds: 4253,
   faults: [{ seed: 1, drawn: ['network: messages take 2 to 80 ms', 'clocks: drift of ±3 ppm'] }],
@@ -149,6 +153,43 @@ describe('simulate run', () => {
     })
   })
 
+  it('has others where things are revoked, and knobs for them', async () => {
+    expect(await askedFor('simulate run swarm')).toMatchObject({
+      verifiers: 40,
+      minutes: 5,
+      ttlSeconds: 90,
+    })
+    const asked = await askedFor('simulate run partition --mode strict --loss 5 --verifiers 7')
+    expect(asked).toMatchObject({ mode: 'strict', lossPercent: 5, verifiers: 7 })
+  })
+
+  it('tells how long what was revoked was accepted, and what it cost', async () => {
+    const exposureMs = { p50: 0, p99: 1203, max: 9920 }
+    const { out } = await runCli({
+      argv: 'simulate run swarm',
+      simulate: async () => ({
+        ...report,
+        scenario: 'swarm',
+        exposureMs,
+        boundMs: 10_000,
+        revocations: 31,
+        renewals: 134,
+        staleMs: 90_000,
+        bytesPerVerifier: 301_610,
+      }),
+    })
+    expect(out).toContain(
+      '21,600 decisions on 88 tokens, 31 revocations and 134 renewals in 1h10m53s',
+    )
+    expect(out).toContain('p50 0s, p99 1.203s, at most 9.92s, within the bound of 10s.')
+    expect(out).toContain(
+      '0 false accepts and 0 false refusals of ours, 214 false accepts of the naive',
+    )
+    expect(out).toContain('could not know for 1.5 minutes a run')
+    expect(out).toContain('301,610 bytes a run')
+    expect(out).toContain('No invariant broke.')
+  })
+
   it('takes the leeway for both checks, unless the naive one has its own', async () => {
     const both = await askedFor('simulate run clock-skew --leeway 5s --skew 0')
     expect(both).toMatchObject({ leewaySeconds: 5, naiveLeewaySeconds: 5, skewSeconds: 0 })
@@ -158,7 +199,7 @@ describe('simulate run', () => {
 
   it.for([
     ['simulate run', /SCENARIO/],
-    ['simulate run nonsense', /none of lifecycle, clock-skew/],
+    ['simulate run nonsense', /none of lifecycle, clock-skew, partition/],
     ['simulate run clock-skew --ttl 0', /--ttl: it is zero/],
     ['simulate run clock-skew --ttl 25h', /--ttl: it is more than 1d/],
     ['simulate run clock-skew --skew 2d', /--skew: it is more than 1d/],
@@ -167,7 +208,11 @@ describe('simulate run', () => {
     ['simulate run clock-skew --verifiers 0', /--verifiers/],
     ['simulate run clock-skew --verifiers 1001', /--verifiers/],
     ['simulate run clock-skew --minutes 0', /--minutes/],
+    ['simulate replay', /--seed/],
+    ['simulate replay --seed 4294967296', /--seed/],
     ['simulate run clock-skew --seeds 0', /--seeds/],
+    ['simulate run swarm --loss 91', /--loss/],
+    ['simulate run swarm --mode lax', /--mode/],
     ['simulate run clock-skew --seed 4294967296', /--seed/],
     ['simulate run clock-skew --seed x', /--seed/],
   ] as const)('refuses %s', ([argv, err]) => check({ argv, status: 2, err }))
@@ -190,8 +235,8 @@ describe('simulate run', () => {
       scenario: 'clock-skew',
       seed: 1,
       seeds: 3,
-      verifiers: 3,
-      minutes: 15,
+      verifiers: 2,
+      minutes: 6,
       skewSeconds: 90,
       ttlSeconds: 120,
       leewaySeconds: 3,
@@ -200,7 +245,7 @@ describe('simulate run', () => {
     const { violations } = await runSimulation(request, { bug })
     const [first] = violations
     expect(first?.replay).toBe(
-      `credctl simulate run clock-skew --seed ${first?.seed} --skew 1m30s --leeway 3s --naive-leeway 1m --ttl 2m --verifiers 3 --minutes 15`,
+      `credctl simulate replay --seed ${first?.seed} --scenario clock-skew --skew 1m30s --leeway 3s --naive-leeway 1m --ttl 2m --verifiers 2 --minutes 6`,
     )
     const again = await askedFor(first?.replay.replace('credctl ', '') ?? '')
     expect(again).toEqual({ ...request, seed: first?.seed, seeds: 1 })
