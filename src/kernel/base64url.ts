@@ -1,5 +1,6 @@
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-const VALUE_OF = new Int16Array(128).fill(-1)
+/** By UTF-16 code unit, so that no bound has to be checked; -1 for what is not of the alphabet. */
+const VALUE_OF = new Int8Array(65_536).fill(-1)
 for (let i = 0; i < 64; i++) VALUE_OF[ALPHABET.charCodeAt(i)] = i
 
 /** base64url without padding (RFC 4648 §5, RFC 7515 §2). */
@@ -26,26 +27,38 @@ export function encodeBase64url(bytes: Uint8Array): string {
  * text that can be spelt in two ways slips past whatever remembers one of them.
  */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
-  const rest = text.length % 4
-  if (rest === 1) return undefined
   const bytes = new Uint8Array((text.length * 3) >> 2)
-  let word = 0
-  let bits = 0
-  let next = 0
-  for (let i = 0; i < text.length; i++) {
-    const value = valueOf(text.charCodeAt(i))
-    if (value < 0) return undefined
-    word = (word << 6) | value
-    bits += 6
-    if (8 <= bits) {
-      bits -= 8
-      bytes[next++] = word >> bits
-      word &= (1 << bits) - 1
-    }
+  return decodeBase64urlInto(text, bytes, 0) < 0 ? undefined : bytes
+}
+
+/** The same into bytes that are there already; answers where it ends, or -1. They must be enough. */
+export function decodeBase64urlInto(text: string, bytes: Uint8Array, from: number): number {
+  const rest = text.length % 4
+  if (rest === 1) return -1
+  let next = from
+  let i = 0
+  for (const whole = text.length - rest; i < whole; i += 4) {
+    // A -1 in any place makes the word negative.
+    const word =
+      (valueAt(text, i) << 18) |
+      (valueAt(text, i + 1) << 12) |
+      (valueAt(text, i + 2) << 6) |
+      valueAt(text, i + 3)
+    if (word < 0) return -1
+    bytes[next++] = word >> 16
+    bytes[next++] = word >> 8
+    bytes[next++] = word
   }
-  return word === 0 ? bytes : undefined
+  if (rest === 0) return next
+  const third = rest === 3 ? valueAt(text, i + 2) : 0
+  const word = (valueAt(text, i) << 12) | (valueAt(text, i + 1) << 6) | third
+  // Bits beyond the last byte must be zero, or the bytes had several spellings.
+  if (word < 0 || (word & (rest === 3 ? 3 : 1023)) !== 0) return -1
+  bytes[next++] = word >> 10
+  if (rest === 3) bytes[next++] = word >> 2
+  return next
 }
 
 const at = (bytes: Uint8Array, i: number): number => bytes[i] as number
 const letter = (value: number): string => ALPHABET.charAt(value & 63)
-const valueOf = (code: number): number => (code < 128 ? (VALUE_OF[code] as number) : -1)
+const valueAt = (text: string, i: number): number => VALUE_OF[text.charCodeAt(i)] as number

@@ -118,12 +118,13 @@ function readClaims(
 const isSeconds = (value: unknown): value is number => Number.isSafeInteger(value)
 
 /** Frozen all through. JSON has no cycles, and no token nests deeper than its text is long. */
-function frozen<T>(root: T): T {
-  const left: unknown[] = [root]
+function frozen<T extends object>(root: T): T {
+  const left: object[] = [root]
   for (let value = left.pop(); value !== undefined; value = left.pop()) {
-    if (typeof value !== 'object' || value === null) continue
     Object.freeze(value)
-    for (const member of Object.values(value)) if (member !== undefined) left.push(member)
+    for (const member of Object.values(value) as unknown[]) {
+      if (typeof member === 'object' && member !== null) left.push(member)
+    }
   }
   return root
 }

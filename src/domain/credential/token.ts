@@ -1,5 +1,5 @@
 import type { Position } from '#domain/feed/position.ts'
-import { decodeBase64url, encodeBase64url } from '#kernel/base64url.ts'
+import { decodeBase64url, decodeBase64urlInto, encodeBase64url } from '#kernel/base64url.ts'
 import { toSeconds } from '#kernel/instant.ts'
 import type { Credential } from './credential.ts'
 
@@ -61,46 +61,60 @@ export const signingInput = (header: JwsHeader, claims: object): string =>
 
 const segment = (value: object): string => encodeBase64url(utf8.encode(JSON.stringify(value)))
 
-/** A compact JWS taken apart (RFC 7515 §7.1), as bytes; nothing of it is believed yet. */
-export interface CompactParts {
-  readonly header: Uint8Array<ArrayBuffer>
-  readonly payload: Uint8Array<ArrayBuffer>
+/** A token taken apart; nothing of it is believed yet. */
+export interface ParsedToken {
+  readonly header: Readonly<Record<string, unknown>>
+  readonly claims: Readonly<Record<string, unknown>>
   readonly signature: Uint8Array<ArrayBuffer>
   /** The bytes that were signed. */
   readonly signed: Uint8Array<ArrayBuffer>
 }
 
-/** A token taken apart; nothing of it is believed yet. */
-export interface ParsedToken extends Pick<CompactParts, 'signature' | 'signed'> {
-  readonly header: Readonly<Record<string, unknown>>
-  readonly claims: Readonly<Record<string, unknown>>
-}
-
 /**
- * Takes a token apart, strictly: a compact JWS whose header and payload are JSON objects. A string
- * says what is wrong with it.
+ * Takes a token apart, strictly: a compact JWS (RFC 7515 §7.1) whose header and payload are JSON
+ * objects. A string says what is wrong with it. Each segment must be its bytes' only spelling:
+ * libraries that let others pass would take one token for several.
  */
 export function parseToken(
   text: string,
   charactersMax: number = TOKEN_CHARACTERS_MAX,
 ): ParsedToken | string {
-  const parts = splitCompact(text, charactersMax)
-  if (typeof parts === 'string') return parts
-  const header = jsonObject(parts.header)
-  if (typeof header === 'string') return `its header ${header}`
-  const claims = jsonObject(parts.payload)
+  const segments = segmentsOf(text, charactersMax)
+  if (typeof segments === 'string') return segments
+  const [head, body, mark] = segments
+  const header = head === lastHeader.text ? lastHeader.header : headerOf(head)
+  if (typeof header === 'string') return header
+  const bytes = body.length <= scratch.length ? scratch : new Uint8Array(body.length)
+  const end = decodeBase64urlInto(body, bytes, 0)
+  if (end < 0) return 'its payload is not canonical base64url'
+  const signature = decodeBase64url(mark)
+  if (signature === undefined) return 'its signature is not canonical base64url'
+  const claims = jsonObject(bytes.subarray(0, end))
   if (typeof claims === 'string') return `its payload ${claims}`
-  return { header, claims, signature: parts.signature, signed: parts.signed }
+  return { header, claims, signature, signed: utf8.encode(text.slice(0, -1 - mark.length)) }
 }
 
-/**
- * Takes a compact JWS apart (RFC 7515 §7.1); a string says what is wrong with it. Each segment must be
- * its bytes' only spelling: libraries that let others pass would take one token for several.
- */
-export function splitCompact(
+/** Tokens of one key have one header, letter by letter, so the last one is kept; frozen. */
+let lastHeader: { readonly text: string; readonly header: Readonly<Record<string, unknown>> } = {
+  // No segment is this.
+  text: '.',
+  header: {},
+}
+
+function headerOf(text: string): Readonly<Record<string, unknown>> | string {
+  const bytes = decodeBase64url(text)
+  if (bytes === undefined) return 'its header is not canonical base64url'
+  const header = jsonObject(bytes)
+  if (typeof header === 'string') return `its header ${header}`
+  lastHeader = { text, header: Object.freeze(header) }
+  return header
+}
+
+/** Its three segments as text, or what is wrong with it. */
+function segmentsOf(
   text: string,
-  charactersMax: number = TOKEN_CHARACTERS_MAX,
-): CompactParts | string {
+  charactersMax: number,
+): readonly [string, string, string] | string {
   if (text === '') return 'it is empty'
   if (charactersMax < text.length) {
     return `it has ${text.length} characters, and no token has more than ${charactersMax}`
@@ -110,6 +124,25 @@ export function splitCompact(
   if (segments.length !== 3) {
     return `a JWT has three parts separated by dots; this has ${segments.length}`
   }
+  return [head, body, mark]
+}
+
+/** Where payloads are decoded, one at a time: nothing of one outlives its parse. */
+const scratch = new Uint8Array(4096)
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+
+/**
+ * A compact JWS taken apart as bytes, whatever header and payload are: for those who do not want them
+ * as JSON objects. A string says what is wrong with it.
+ */
+export function splitCompact(
+  text: string,
+):
+  | { readonly [K in 'header' | 'payload' | 'signature' | 'signed']: Uint8Array<ArrayBuffer> }
+  | string {
+  const segments = segmentsOf(text, TOKEN_CHARACTERS_MAX)
+  if (typeof segments === 'string') return segments
+  const [head, body, mark] = segments
   const header = decodeBase64url(head)
   if (header === undefined) return 'its header is not canonical base64url'
   const payload = decodeBase64url(body)
@@ -120,13 +153,13 @@ export function splitCompact(
 }
 
 /** The compact JWS again, in the one spelling that there is of it. */
-export const joinCompact = ({ signed, signature }: Pick<CompactParts, 'signature' | 'signed'>) =>
+export const joinCompact = ({ signed, signature }: Pick<ParsedToken, 'signature' | 'signed'>) =>
   `${new TextDecoder().decode(signed)}.${encodeBase64url(signature)}`
 
 function jsonObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | string {
   if (bytes.length === 0) return 'is empty'
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    const value: unknown = JSON.parse(strictUtf8.decode(bytes))
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return value as Record<string, unknown>
     }

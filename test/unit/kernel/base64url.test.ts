@@ -1,0 +1,64 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decodeBase64url, decodeBase64urlInto, encodeBase64url } from '#kernel/base64url.ts'
+
+/** Node's own reader is lenient, so a text is canonical if it is what its bytes are written as. */
+const plainly = (text: string): Uint8Array | undefined => {
+  const bytes = Buffer.from(text, 'base64url')
+  return bytes.toString('base64url') === text ? new Uint8Array(bytes) : undefined
+}
+
+describe('base64url', () => {
+  it('is read if it is the one spelling of its bytes', () => {
+    const seen = { good: 0, bad: 0 }
+    const anyText = fc.oneof(
+      fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('base64url')),
+      fc.string({
+        unit: fc.constantFrom('A', 'B', 'z', '9', '-', '_', '+', '/', '=', ' ', 'ä', 'Ā'),
+      }),
+    )
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const expected = plainly(text)
+        expect(decodeBase64url(text)).toEqual(expected)
+        if (expected === undefined) seen.bad++
+        else {
+          seen.good++
+          expect(encodeBase64url(expected)).toBe(text)
+        }
+      }),
+      { numRuns: 3000 },
+    )
+    expect(Math.min(seen.good, seen.bad)).toBeGreaterThan(500)
+  })
+
+  it('has no second spelling: every end of one and two bytes', () => {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+    for (const last of alphabet) {
+      for (const text of [`A${last}`, `AA${last}`, `AAAA_${last}`, `AAAA__${last}`]) {
+        expect(decodeBase64url(text)).toEqual(plainly(text))
+      }
+    }
+    for (const code of [0, 43, 47, 61, 127, 128, 255, 256, 0x2d41, 65_535]) {
+      const odd = String.fromCharCode(code)
+      for (const text of [
+        `${odd}AAA`,
+        `A${odd}AA`,
+        `AA${odd}A`,
+        `AAA${odd}`,
+        `A${odd}`,
+        `AA${odd}`,
+      ]) {
+        expect(decodeBase64url(text)).toBeUndefined()
+      }
+    }
+  })
+
+  it('is put into bytes that are there, from a place on', () => {
+    const bytes = new Uint8Array(8).fill(7)
+    expect(decodeBase64urlInto('AQID', bytes, 2)).toBe(5)
+    expect([...bytes]).toEqual([7, 7, 1, 2, 3, 7, 7, 7])
+    expect(decodeBase64urlInto('AQ', bytes, 0)).toBe(1)
+    expect(decodeBase64urlInto('A', bytes, 0)).toBe(-1)
+  })
+})
