@@ -29,7 +29,7 @@ describe('what is waited for', () => {
   it('is cut to the terminal with room for ^C, cleaned, and 80 wide where nobody says', () => {
     const { live, said } = scene({ isErrTty: true })
     live.update((width) => `${width}\u001b[2J${'x'.repeat(100)}`)
-    expect(said()).toMatch(/^\r77\\u\{1b\}\[2Jx+…\u001b\[K$/)
+    expect(said().startsWith(String.raw`${'\r'}77\u{1b}[2Jxx`)).toBe(true)
     expect(said().replace('\u001b[K', '')).toHaveLength(78)
   })
 

@@ -35,6 +35,14 @@ export interface Watched {
   readonly problem?: Problem
 }
 
+interface Watching {
+  /** Seconds. */
+  readonly timeout: number
+  readonly certify: boolean
+  /** Said before it is waited. */
+  readonly hint?: string
+}
+
 /**
  * Looks at a revocation until it is enforced, lifted, or not to be confirmed in time, and shows how far
  * it has come. It never refuses: the revocation stands, and its result has to be printed whatever
@@ -43,10 +51,12 @@ export interface Watched {
 export async function watchEnforcement(
   kit: Kit,
   id: string,
-  { timeout, certify }: { readonly timeout: number; readonly certify: boolean },
+  { timeout, certify, hint }: Watching,
 ): Promise<Watched> {
   const live = kit.live()
   const interrupt = interruption(kit)
+  // Only now, since whoever reads of Ctrl-C may press it.
+  if (hint !== undefined) kit.hint(hint)
   try {
     return await follow(kit, id, {
       deadline: instant(kit.clock.now() + timeout * 1000),

@@ -120,8 +120,11 @@ async function waited(
   const isNew = plan.position < revocation.position
   const isCourtesy = wait === undefined && kit.isInteractive && isForPeople(kit) && isNew
   if (wait !== 'enforced' && !isCourtesy) return undefined
-  kit.hint(`published: ${revocation.id}; Ctrl-C ends only the waiting`)
-  return await watchEnforcement(kit, revocation.id, { timeout, certify: wait === 'enforced' })
+  return await watchEnforcement(kit, revocation.id, {
+    timeout,
+    certify: wait === 'enforced',
+    hint: `published: ${revocation.id}; Ctrl-C ends only the waiting`,
+  })
 }
 
 const isForPeople = ({ settings }: Kit): boolean =>
