@@ -60,7 +60,7 @@ _credctl_words() {
     'key') echo 'list show rotate' ;;
     'audit') echo 'list' ;;
     'context') echo 'list add use show remove' ;;
-    'simulate') echo 'run list' ;;
+    'simulate') echo 'run replay list' ;;
     'help') echo 'environment exit-codes output selectors enforcement init serve quickstart client token revoke revocation trust verifier key audit context backup restore simulate completion' ;;
   esac
 }
@@ -392,11 +392,19 @@ _credctl_value() {
     'restore:--data-dir') echo 'kind directory' ;;
     'restore:--ca-cert') echo 'kind file' ;;
     'simulate run:') echo 'words lifecycle clock-skew partition message-loss authority-down bulk-revocation swarm' ;;
+    'simulate run:--mode') echo 'words strict standard relaxed mixed' ;;
     'simulate run:--output') echo 'words table wide json jsonl yaml csv name' ;;
     'simulate run:-o') echo 'words table wide json jsonl yaml csv name' ;;
     'simulate run:--context') echo 'kind context' ;;
     'simulate run:--data-dir') echo 'kind directory' ;;
     'simulate run:--ca-cert') echo 'kind file' ;;
+    'simulate replay:--scenario') echo 'words lifecycle clock-skew partition message-loss authority-down bulk-revocation swarm' ;;
+    'simulate replay:--mode') echo 'words strict standard relaxed mixed' ;;
+    'simulate replay:--output') echo 'words table wide json jsonl yaml csv name' ;;
+    'simulate replay:-o') echo 'words table wide json jsonl yaml csv name' ;;
+    'simulate replay:--context') echo 'kind context' ;;
+    'simulate replay:--data-dir') echo 'kind directory' ;;
+    'simulate replay:--ca-cert') echo 'kind file' ;;
     'simulate list:--output') echo 'words table wide json jsonl yaml csv name' ;;
     'simulate list:-o') echo 'words table wide json jsonl yaml csv name' ;;
     'simulate list:--context') echo 'kind context' ;;
@@ -462,7 +470,8 @@ _credctl_flags() {
     'context remove') echo '--output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
     'backup') echo '--output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
     'restore') echo '--yes -y --confirm --adopt --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
-    'simulate run') echo '--skew --leeway --naive-leeway --ttl --verifiers --minutes --seed --seeds --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
+    'simulate run') echo '--skew --leeway --naive-leeway --ttl --verifiers --minutes --loss --mode --seed --seeds --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
+    'simulate replay') echo '--seed --scenario --skew --leeway --naive-leeway --ttl --verifiers --minutes --loss --mode --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
     'simulate list') echo '--output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
     'completion') echo '--output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
   esac
@@ -520,7 +529,8 @@ _credctl_takes() {
     'context remove:--output'|'context remove:-o'|'context remove:--fields'|'context remove:--sort-by'|'context remove:--server'|'context remove:--context'|'context remove:--data-dir'|'context remove:--ca-cert'|'context remove:--idempotency-key') return 0 ;;
     'backup:--output'|'backup:-o'|'backup:--fields'|'backup:--sort-by'|'backup:--server'|'backup:--context'|'backup:--data-dir'|'backup:--ca-cert'|'backup:--idempotency-key') return 0 ;;
     'restore:--confirm'|'restore:--output'|'restore:-o'|'restore:--fields'|'restore:--sort-by'|'restore:--server'|'restore:--context'|'restore:--data-dir'|'restore:--ca-cert'|'restore:--idempotency-key') return 0 ;;
-    'simulate run:--skew'|'simulate run:--leeway'|'simulate run:--naive-leeway'|'simulate run:--ttl'|'simulate run:--verifiers'|'simulate run:--minutes'|'simulate run:--seed'|'simulate run:--seeds'|'simulate run:--output'|'simulate run:-o'|'simulate run:--fields'|'simulate run:--sort-by'|'simulate run:--server'|'simulate run:--context'|'simulate run:--data-dir'|'simulate run:--ca-cert'|'simulate run:--idempotency-key') return 0 ;;
+    'simulate run:--skew'|'simulate run:--leeway'|'simulate run:--naive-leeway'|'simulate run:--ttl'|'simulate run:--verifiers'|'simulate run:--minutes'|'simulate run:--loss'|'simulate run:--mode'|'simulate run:--seed'|'simulate run:--seeds'|'simulate run:--output'|'simulate run:-o'|'simulate run:--fields'|'simulate run:--sort-by'|'simulate run:--server'|'simulate run:--context'|'simulate run:--data-dir'|'simulate run:--ca-cert'|'simulate run:--idempotency-key') return 0 ;;
+    'simulate replay:--seed'|'simulate replay:--scenario'|'simulate replay:--skew'|'simulate replay:--leeway'|'simulate replay:--naive-leeway'|'simulate replay:--ttl'|'simulate replay:--verifiers'|'simulate replay:--minutes'|'simulate replay:--loss'|'simulate replay:--mode'|'simulate replay:--output'|'simulate replay:-o'|'simulate replay:--fields'|'simulate replay:--sort-by'|'simulate replay:--server'|'simulate replay:--context'|'simulate replay:--data-dir'|'simulate replay:--ca-cert'|'simulate replay:--idempotency-key') return 0 ;;
     'simulate list:--output'|'simulate list:-o'|'simulate list:--fields'|'simulate list:--sort-by'|'simulate list:--server'|'simulate list:--context'|'simulate list:--data-dir'|'simulate list:--ca-cert'|'simulate list:--idempotency-key') return 0 ;;
     'completion:--output'|'completion:-o'|'completion:--fields'|'completion:--sort-by'|'completion:--server'|'completion:--context'|'completion:--data-dir'|'completion:--ca-cert'|'completion:--idempotency-key') return 0 ;;
     *) return 1 ;;
