@@ -13,10 +13,12 @@ import type { Context, Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
 import { type Lifted, liftWhole } from './lift.ts'
 import { limitsOf, put } from './publish.ts'
+import { within } from './reader.ts'
 import { auditEntry, type Done, record } from './record.ts'
 import { memoryById, provenOf, revocationOf } from './revocations.ts'
 import { settleDue } from './settle.ts'
 import { ruleIndex } from './states.ts'
+import { walkCredentials } from './walk-credentials.ts'
 
 /** What became of one token that was to be given back. */
 export interface PartItem {
@@ -125,7 +127,8 @@ const refuseNone = (id: string, items: readonly Chosen[]): never =>
     facts: { items },
   })
 
-const CHUNK = 1000
+/** So few sessions at a time are looked up one by one; for more, everything alive would be walked over. */
+const SESSIONS_MAX = 8
 
 /** The live credentials of these sessions that a rule hits. */
 async function sessionsHit(
@@ -135,21 +138,12 @@ async function sessionsHit(
   now: Instant,
 ): Promise<Credential[]> {
   const found: Credential[] = []
-  for (let from = 0; from < sessions.length; from += CHUNK) {
-    const selector = { sessions: sessions.slice(from, from + CHUNK) }
-    for (let afterId: string | undefined; ;) {
-      const chunk = await tx.selectCredentials({
-        selector,
-        exceptions: {},
-        reach: rule.reach,
-        expiringAfter: now,
-        ...(afterId === undefined ? {} : { afterId }),
-        limit: CHUNK,
-      })
+  for (let from = 0; from < sessions.length; from += SESSIONS_MAX) {
+    const selector = { sessions: sessions.slice(from, from + SESSIONS_MAX) }
+    const selection = { selector, exceptions: {}, reach: rule.reach, expiringAfter: now }
+    await walkCredentials(within(tx), selection, (chunk) => {
       for (const one of chunk) if (hits(rule, revocableOf(one))) found.push(one)
-      afterId = chunk.at(-1)?.id
-      if (chunk.length < CHUNK || afterId === undefined) break
-    }
+    })
   }
   return found
 }

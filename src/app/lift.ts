@@ -1,17 +1,19 @@
 import { liftBody, unblockBody } from '#domain/feed/body.ts'
-import type { Matched, Revocation } from '#domain/revocation/revocation.ts'
+import { isDue, type Matched, type Revocation } from '#domain/revocation/revocation.ts'
 import { decideLift, decideUnblock } from '#domain/revocation/revoke.ts'
-import { hits, revocableOf, ruleOf } from '#domain/revocation/rule.ts'
+import { hits, revocableOf, type Rule, ruleOf, rulesOf } from '#domain/revocation/rule.ts'
+import { RuleIndex } from '#domain/revocation/rule-index.ts'
 import type { Instant } from '#kernel/instant.ts'
-import type { Reading, Writing } from '#store/port.ts'
+import type { Writing } from '#store/port.ts'
 import { counter } from './counts.ts'
 import type { Context, Deps } from './deps.ts'
-import { append } from './feed.ts'
-import { type Done, record } from './record.ts'
+import { append, authorityTime } from './feed.ts'
+import { beside } from './reader.ts'
+import { type Done, record, recordPrepared } from './record.ts'
 import { endingUntil } from './publish.ts'
 import { memoryById, revocationOf } from './revocations.ts'
 import { settleDue } from './settle.ts'
-import { ruleIndex } from './states.ts'
+import { walkCredentials } from './walk-credentials.ts'
 
 export interface Lifted {
   readonly revocation: Revocation
@@ -20,7 +22,10 @@ export interface Lifted {
   readonly revived: Matched
 }
 
-/** Undoes a revocation as a whole. What another one matches stays dead. */
+/**
+ * Undoes a revocation as a whole. What another one matches stays dead. What it gives back is counted
+ * before its transaction, so that no mint and no head waits for the count.
+ */
 export function liftRevocation(
   deps: Deps,
   context: Context,
@@ -28,7 +33,7 @@ export function liftRevocation(
   justification: string | undefined,
 ): Promise<Lifted> {
   const deed = { action: 'revocation.lift', target: `revocation:${id}` }
-  const work = async (tx: Writing): Promise<Done<Lifted>> => {
+  const work = async (tx: Writing, counted: Matched): Promise<Done<Lifted>> => {
     await settleDue(deps, tx)
     const before = await revocationOf(tx, id)
     if (!decideLift(before, before.publishedAt).changed) {
@@ -36,14 +41,16 @@ export function liftRevocation(
       return { result, detail: { already: true } }
     }
     const { revocation, liftedAt } = await liftWhole(deps, tx, before)
-    const revived = await revivedBy(deps, tx, before, liftedAt)
+    // In its grace it had not taken anything yet, so there is nothing to give back.
+    const revived = liftedAt < ruleOf(before).graceEndsAt ? counter().totals() : counted
     return {
       result: { revocation, alreadyLifted: false, revived },
       justification,
       detail: { credentials: revived.credentials },
     }
   }
-  return record(deps, context, deed, work, memoryById())
+  const prepare = () => revivedBy(deps, id)
+  return recordPrepared(deps, context, deed, { prepare, work, memory: memoryById() })
 }
 
 /** Lifts a revocation, in the feed and on record. */
@@ -62,37 +69,35 @@ export async function liftWhole(
   return lifted
 }
 
-const CHUNK = 5000
-
-/** Counts, after a lift, the live credentials that it had revoked and that nothing else matches. */
-async function revivedBy(
-  deps: Deps,
-  tx: Reading,
-  before: Revocation,
-  now: Instant,
-): Promise<Matched> {
+/** Counts the live credentials that a revocation hits and that nothing else in force matches. */
+async function revivedBy(deps: Deps, id: string): Promise<Matched> {
   const revived = counter()
-  const rule = ruleOf(before)
-  // In its grace it had not taken anything yet, so there is nothing to give back.
-  if (now < rule.graceEndsAt) return revived.totals()
-  const index = await ruleIndex(deps.store, tx)
-  let afterId: string | undefined
-  for (;;) {
-    const chunk = await tx.selectCredentials({
-      selector: before.resolved,
-      exceptions: before.exceptions,
-      reach: before.reach,
-      expiringAfter: now,
-      ...(afterId === undefined ? {} : { afterId }),
-      limit: CHUNK,
-    })
+  const read = beside(deps)
+  const { lifting, now, index } = await read(async (tx) => {
+    const { at } = await authorityTime(deps, tx)
+    const revocation = await revocationOf(tx, id)
+    const others = (await tx.unliftedRevocations()).filter((one) => one.id !== id)
+    // What suspends only until now is ended by the very transaction that lifts.
+    const staying = others.filter((one) => !(one.suspends && isDue(one, at)))
+    return { lifting: revocation, now: at, index: indexOf(rulesOf(staying)) }
+  })
+  if (!decideLift(lifting, now).changed) return revived.totals()
+  const rule = ruleOf(lifting)
+  const { resolved: selector, exceptions, reach } = lifting
+  const selection = { selector, exceptions, reach, expiringAfter: now }
+  await walkCredentials(read, selection, (chunk) => {
     for (const credential of chunk) {
       const token = revocableOf(credential)
       if (hits(rule, token) && index.verdict(token, now).kind !== 'revoked') revived.add(credential)
     }
-    afterId = chunk.at(-1)?.id
-    if (chunk.length < CHUNK || afterId === undefined) return revived.totals()
-  }
+  })
+  return revived.totals()
+}
+
+function indexOf(rules: Iterable<Rule>): RuleIndex {
+  const index = new RuleIndex()
+  for (const rule of rules) index.add(rule)
+  return index
 }
 
 export interface Unblocked {

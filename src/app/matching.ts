@@ -12,6 +12,7 @@ import { counter } from './counts.ts'
 import type { Deps } from './deps.ts'
 import type { Reader } from './reader.ts'
 import { ruleIndex } from './states.ts'
+import { walkCredentials } from './walk-credentials.ts'
 import { type Concerned, type Items, Tally, uncountedItems } from './tally.ts'
 
 export type { ItemResult } from './tally.ts'
@@ -30,9 +31,6 @@ export interface Matching extends Items {
   /** Absent where nobody counted. */
   readonly concerned?: Concerned
 }
-
-/** So many rows take some 10 ms, in which nobody else has a turn. */
-const CHUNK = 1000
 
 /**
  * A count that can be gone on with: what has been counted up to when. Ids begin with the time of
@@ -156,56 +154,45 @@ function take({ terms, now, count }: Walk, index: RuleIndex, credential: Credent
 }
 
 async function lookAtAll(walk: Walk): Promise<void> {
-  const { tokens, ...others } = walk.terms.selector
-  if (tokens === undefined) return walkOver(walk, others, undefined)
-  // A part at a time: a list of a million ids is handed over once, and not once for each chunk.
-  for (let from = 0; from < tokens.length; from += CHUNK) {
-    await walkOver(walk, { ...others, tokens: tokens.slice(from, from + CHUNK) }, undefined)
-  }
+  const { deps, read, terms, aliveAfter: expiringAfter, count } = walk
+  await walkOver(walk, terms.selector, undefined)
+  const { tokens, ...others } = terms.selector
+  if (tokens === undefined) return
   // A token takes its descendants along; their ids are known only here. Those of an expired token too,
   // which no selection of live ones shows; but where more than tokens is named, only those of tokens
   // that all of it selects.
-  const roots = Object.keys(others).length === 0 ? tokens : [...walk.count.seen]
-  for (let from = 0; from < roots.length; from += CHUNK) {
-    const part = roots.slice(from, from + CHUNK)
-    await walk.read(async (tx) => {
-      const index = await ruleIndex(walk.deps.store, tx)
-      for (const one of await tx.descendants(part, walk.aliveAfter)) {
-        if (!walk.count.seen.has(one.id)) take(walk, index, one)
+  const roots = Object.keys(others).length === 0 ? tokens : [...count.seen]
+  for (let from = 0; from < roots.length; from += ROOTS_MAX) {
+    await read(async (tx) => {
+      const index = await ruleIndex(deps.store, tx)
+      for (const one of await tx.descendants(roots.slice(from, from + ROOTS_MAX), expiringAfter)) {
+        if (!count.seen.has(one.id)) take(walk, index, one)
       }
     })
   }
 }
 
-/** Everything of a selection, a chunk at a time; after `afterId` where there is one. */
-async function walkOver(
-  walk: Walk,
-  selector: Selector,
-  afterId: string | undefined,
-): Promise<void> {
-  await chunks(walk, selector, afterId, (credential, index) => take(walk, index, credential))
-}
+/** The descendants of so many are looked up at a time. */
+const ROOTS_MAX = 1000
 
-async function chunks(
-  { deps, read, terms, aliveAfter: expiringAfter }: Walk,
+/** Everything of a selection; after `afterId` where there is one. */
+const walkOver = (walk: Walk, selector: Selector, afterId: string | undefined): Promise<void> =>
+  walkCredentials(walk.read, selectionOf(walk, selector, afterId), async (chunk, tx) => {
+    const index = await ruleIndex(walk.deps.store, tx)
+    for (const credential of chunk) take(walk, index, credential)
+  })
+
+const selectionOf = (
+  { terms, aliveAfter: expiringAfter }: Walk,
   selector: Selector,
   afterId: string | undefined,
-  each: (credential: Credential, index: RuleIndex) => void,
-): Promise<void> {
-  for (let last = afterId; ;) {
-    const selection = { selector, exceptions: {}, reach: terms.reach, expiringAfter, limit: CHUNK }
-    const chunk = await read(async (tx) => {
-      const found = await tx.selectCredentials(
-        last === undefined ? selection : { ...selection, afterId: last },
-      )
-      const index = await ruleIndex(deps.store, tx)
-      for (const credential of found) each(credential, index)
-      return found
-    })
-    last = chunk.at(-1)?.id
-    if (chunk.length < CHUNK || last === undefined) return
-  }
-}
+) => ({
+  selector,
+  exceptions: {},
+  reach: terms.reach,
+  expiringAfter,
+  ...(afterId === undefined ? {} : { afterId }),
+})
 
 /** What was issued since the count: nothing else can have come to it. */
 async function goOn(walk: Walk): Promise<void> {
@@ -214,9 +201,11 @@ async function goOn(walk: Walk): Promise<void> {
   if (tokens === undefined) return walkOver(walk, others, count.boundaryId)
   // No id is known before its token is issued, so a list grows by descendants only.
   const derived: Credential[] = []
-  await chunks(walk, { all: true }, count.boundaryId, (credential) => {
-    if (credential.parentId !== undefined && !count.seen.has(credential.id))
-      derived.push(credential)
+  const recent = selectionOf(walk, { all: true }, count.boundaryId)
+  await walkCredentials(read, recent, (chunk) => {
+    for (const one of chunk) {
+      if (one.parentId !== undefined && !count.seen.has(one.id)) derived.push(one)
+    }
   })
   if (derived.length === 0) return
   const named = new Set(Object.keys(others).length === 0 ? tokens : [])
