@@ -279,15 +279,14 @@ describe('a node that watches its clock', () => {
   })
 
   it('does not believe readings that lie apart because the process stood still between them', async () => {
-    const { world, deps, alarms } = await watched()
+    const { world, deps, set, alarms } = await watched()
     await issueHead(deps)
     const { steadyMicros } = deps
     let readings = 0
-    let tornUntil = 2
     Object.assign(deps, {
       steadyMicros: () => {
         readings++
-        if (readings === tornUntil) world.clock.advance(10_000)
+        if (readings === 2) world.clock.advance(10_000)
         return steadyMicros?.() ?? 0
       },
     })
@@ -302,6 +301,9 @@ describe('a node that watches its clock', () => {
     })
     await issueHead(deps)
     expect(alarms).toEqual([])
-    tornUntil = 0
+    // What it knew before it has not forgotten.
+    Object.assign(deps, { steadyMicros })
+    set(251)
+    expect(await codeOf(issueHead(deps))).toBe('clock-stepped')
   })
 })
