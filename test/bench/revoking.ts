@@ -11,6 +11,7 @@ import { localCaller } from '#boot/connect.ts'
 import { authorityFiles } from '#boot/paths.ts'
 import { publish } from '#app/publish.ts'
 import { match } from '#app/matching.ts'
+import { beside } from '#app/reader.ts'
 import { instant } from '#kernel/instant.ts'
 import { atMost, count, median, type Row, type Suite } from './harness.ts'
 import { addCredentials, openSeeded } from './seed.ts'
@@ -74,7 +75,7 @@ async function commitOf(
   const request = { selector: { clients: ['client-0'] }, reason: 'testing' } as const
   const now = deps.clock.now()
   const terms = decideTerms(request, { policy: deps.policy, now })
-  const matching = await store.read((tx) => match(deps, tx, terms, now))
+  const matching = await match(deps, beside(deps), terms, now)
   const times: number[] = []
   for (let round = 0; round <= ROUNDS; round++) {
     const begun = performance.now()

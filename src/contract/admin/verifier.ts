@@ -4,7 +4,6 @@ import { verifierStates } from '#domain/proof/verifier-state.ts'
 import {
   Audience,
   AUDIENCES_MAX,
-  Id,
   IdParams,
   NoBody,
   NoParams,
@@ -109,5 +108,3 @@ export const verifierApi = {
     refuses: ['verifier-unknown'],
   }),
 }
-
-export const VerifierId = Id
