@@ -172,14 +172,14 @@ export class Authority {
     this.state = { ...this.state, timeMicros: this.#tick() }
     const { heartbeat, limits, maxTtl, floor } = this
     const digest = this.live.digest(this.state.timeMicros)
-    const claims = headClaims(this.state, ({
-	iss: ISSUER,
-	digest,
-	heartbeat,
-	limits,
-	maxTtl,
-	floor
-}))
+    const claims = headClaims(this.state, {
+      iss: ISSUER,
+      digest,
+      heartbeat,
+      limits,
+      maxTtl,
+      floor,
+    })
     return { ...claims, ...about }
   }
 

@@ -106,7 +106,11 @@ export class Rig {
         return this.on({ kind: 'stream-opened', stream: effect.stream })
       case 'acknowledge':
         return this.on({ kind: 'acknowledged', position: effect.acknowledgement.position })
-      default:
+      case 'alarm':
+      case 'applied':
+      case 'close-stream':
+      case 'next-url':
+      case 'wake':
         return []
     }
   }

@@ -149,6 +149,94 @@ describe('RuleIndex', () => {
     expect(index.size).toBe(0)
   })
 
+  it('holds the parts of one revocation, and long lists, as a scan would', () => {
+    const ours = (n: number): string => `cred_${String(n).padStart(22, '0')}`
+    const list = (from: number, count: number): string[] =>
+      Array.from({ length: count }, (_, i) => ours(from + i))
+    const part = (sequence: number, tokens: readonly string[], about: object = {}): Revocation =>
+      revocation({
+        id: 'rev_list',
+        position: at(sequence),
+        cut: at(9),
+        selector: { tokens },
+        ...about,
+      })
+    const parts = [part(5, list(0, 20)), part(6, list(20, 15)), part(7, [ours(3), 'odd'])]
+    const other = part(8, [...list(10, 30), 'odd'], { id: 'rev_other', reach: 'tokens' })
+    const narrow = part(10, list(0, 40), {
+      id: 'rev_narrow',
+      cut: at(12),
+      selector: { tokens: list(0, 40), clients: ['report'] },
+    })
+    const tokens = [...list(0, 42), 'odd', 'none'].flatMap((id) => [
+      token({ id }),
+      token({ id, clientId: 'report', rootSeq: at(10), feedSeq: at(10) }),
+    ])
+    let all = [...parts, other, narrow]
+    const index = indexOf(all)
+    const agree = (): void => {
+      expect(index.size).toBe(all.length)
+      for (const about of tokens) {
+        const expected = opinion(about, all, second(9))
+        expect(plainly(index.verdict(about, second(9)))).toEqual(expected)
+        const candidates = index.candidates(about)
+        expect(plainly(verdict(about, candidates, second(9)))).toEqual(expected)
+      }
+    }
+    const without = (drop: (one: Revocation) => boolean): void => {
+      all = all.filter((one) => !drop(one))
+    }
+    agree()
+    expect(index.partsOf('rev_list').map((rule) => rule.position)).toHaveLength(3)
+    expect(index.partsOf('rev_none')).toEqual([])
+    index.removeAt(at(6))
+    index.removeAt(at(11))
+    without(({ position }) => position === at(6))
+    agree()
+    // A rule keeps its list when it is replaced, whatever the new one says of it.
+    for (const rule of index.partsOf('rev_other'))
+      index.replace({ ...rule, cut: at(2), tokens: [] })
+    all = all.map((one) => (one.id === 'rev_other' ? { ...one, cut: at(2) } : one))
+    agree()
+    expect(index.remove('rev_list')).toBe(true)
+    without(({ id }) => id === 'rev_list')
+    agree()
+    expect(index.remove('rev_narrow')).toBe(true)
+    without(({ id }) => id === 'rev_narrow')
+    agree()
+    expect(index.remove('rev_list')).toBe(false)
+  })
+
+  it('takes the rule of a token out with its block', () => {
+    const block = revocation({ cut: null, blocks: true, selector: { clients: ['deploy'] } })
+    const index = indexOf([block])
+    expect(index.blocksIssuing(token())?.id).toBe('rev_5')
+    for (const rule of index.partsOf('rev_5')) index.replace({ ...rule, cut: at(6), blocks: false })
+    expect(index.blocksIssuing(token())).toBeUndefined()
+    expect(plainly(index.verdict(token(), second(9)))).toEqual({ kind: 'revoked', by: 'rev_5' })
+    index.removeAt(at(5))
+    expect(index.verdict(token(), second(9)).kind).toBe('clear')
+    index.replace(ruleOf(block))
+    expect(index.blocksIssuing(token())?.id).toBe('rev_5')
+  })
+
+  it('keeps a million listed tokens in 40 MB', () => {
+    const count = 200_000
+    const before = process.memoryUsage().arrayBuffers
+    const index = new RuleIndex()
+    for (let sequence = 1; sequence <= count / 5000; sequence++) {
+      const tokens = Array.from(
+        { length: 5000 },
+        (_, i) => `cred_${String(sequence * 5000 + i).padStart(22, '0')}`,
+      )
+      index.add(ruleOf(revocation({ position: at(sequence), selector: { tokens } })))
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(40 * count)
+    const listed = token({ id: `cred_${String(7777).padStart(22, '0')}` })
+    expect(index.verdict(listed, second(9)).kind).toBe('revoked')
+    expect(index.verdict(token(), second(9)).kind).toBe('clear')
+  })
+
   it('refuses the same revocation twice, and removes an unknown one without effect', () => {
     const index = indexOf([revocation({ selector: { all: true } })])
     expect(() => index.add(ruleOf(revocation({ selector: { all: true } })))).toThrow(/already/)
