@@ -15,8 +15,6 @@ import { ruleIndex } from './states.ts'
 import { walkCredentials } from './walk-credentials.ts'
 import { type Concerned, type Items, Tally, uncountedItems } from './tally.ts'
 
-export type { ItemResult } from './tally.ts'
-
 /** What a revocation on given terms hits at one instant. */
 export interface Matching extends Items {
   /** Unexpired, not spared, and not revoked before. */

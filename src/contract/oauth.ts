@@ -9,7 +9,6 @@ export const oauthPaths = {
 } as const
 export type OauthEndpoint = keyof typeof oauthPaths
 
-
 /** RFC 9701 §4: what a caller accepts that wants the answer of an introspection signed. */
 export const INTROSPECTION_JWT = 'token-introspection+jwt'
 

@@ -129,7 +129,7 @@ function excuseOf(
 ): string | undefined {
   // So small a leeway leaves times near an edge of which no interval can be certain.
   if (cause === 'clock' && leewayMicros < WIDTH_MICROS_MIN) return 'leeway'
-  return verifier.excuse(waitedMicros)
+  return verifier.excuse(waitedMicros, cause)
 }
 
 function sightingOf({ token, decision, atMicros }: Judged, waited: boolean): Sighting | undefined {

@@ -1,4 +1,5 @@
 import type { Admin } from '#contract/admin-api.ts'
+import type { DecisionCause } from '#domain/credential/decision.ts'
 import { Problem } from '#kernel/problem.ts'
 import { createVerifierCore } from '#verifier/core.ts'
 import type {
@@ -32,7 +33,7 @@ export interface VerifierNode {
    * Why a `stale` is nobody's fault, for a token that came so long ago; `undefined` where there is no
    * excuse.
    */
-  excuse(waitedMicros: number): string | undefined
+  excuse(waitedMicros: number, cause: DecisionCause | undefined): string | undefined
 }
 
 export interface VerifierNodeOptions {
@@ -58,6 +59,13 @@ interface Attempt {
 const WAIT_MICROS_MAX = 250_000
 /** A verifier that has not even asked for so long has no excuse. */
 const EXCUSE_MICROS_MAX = 10_000_000
+/** For so long, by cause, a message that was lost or late is an excuse: what it brought comes again. */
+const TROUBLE_MICROS: Readonly<Record<DecisionCause, number>> = {
+  cold: EXCUSE_MICROS_MAX,
+  lease: EXCUSE_MICROS_MAX,
+  behind: 2_000_000,
+  clock: 0,
+}
 /** After a question the next is held back for 250 ms; its answer may then come too late for a token. */
 const HELD_BACK_MICROS_MAX = 500_000
 /** What an interval has beside the exchange: twice 250 ms of a jump, a millisecond, and rounding. */
@@ -115,10 +123,10 @@ export function createVerifierNode(options: VerifierNodeOptions): VerifierNode {
     localMicros,
     start: () => tell({ kind: 'started' }),
     verify: verifying({ clock, core, localMicros, perform, waiting }),
-    excuse(waitedMicros) {
+    excuse(waitedMicros, cause) {
       if (attempt === undefined) return undefined
       // Entries and heads come by other messages than answers do; any of them may have been lost.
-      if (clock.nowMicros() - options.link.troubledMicros() < EXCUSE_MICROS_MAX) {
+      if (clock.nowMicros() - options.link.troubledMicros() < TROUBLE_MICROS[cause ?? 'clock']) {
         sightings.see('stale-excused')
         return 'network'
       }

@@ -251,6 +251,39 @@ const verifierBugs: readonly Animal[] = [
   ),
 ]
 
+/** Cut off for up to half an hour, so that clocks part by more than any jump allows. */
+const hours: Partial<SimulationRequest> = {
+  scenario: 'partition',
+  verifiers: 3,
+  minutes: 60,
+  ttlSeconds: 600,
+}
+
+/** Bugs that somebody could make about the time. */
+const clockBugs: readonly Animal[] = [
+  animal('drift forgotten', { rules: { intervalAt: driftless } }, ['clock', 'I3'], 20, hours),
+  animal(
+    'drift reckoned with on one side only',
+    {
+      rules: {
+        intervalAt: (anchor, now) => ({
+          lowerMicros: soundRules.intervalAt(anchor, now).lowerMicros,
+          upperMicros: driftless(anchor, now).upperMicros,
+        }),
+      },
+    },
+    ['clock', 'I3'],
+    20,
+    hours,
+  ),
+  animal(
+    'an unknown key or position waited for without end',
+    { rules: { mayYetBeKnown: () => true } },
+    ['I4'],
+    5,
+  ),
+]
+
 /** Bugs that somebody could make in the authority: the three races, and what is around them. */
 const authorityBugs: readonly Animal[] = [
   animal(
@@ -274,10 +307,11 @@ const authorityBugs: readonly Animal[] = [
     20,
   ),
   animal(
-    'a first head before the incarnation is on record',
-    { authority: { recordsFirst: false } },
+    'heads given for longer than is on record',
+    { authority: { recordsHeads: false } },
     ['I12', 'I4', 'L1', 'I9'],
     20,
+    { scenario: 'partition', mode: 'standard', verifiers: 20, minutes: 5 },
   ),
   animal(
     'a request done again when it is sent again',
@@ -323,7 +357,15 @@ const authorityBugs: readonly Animal[] = [
   animal('a lift that lifts its like', { authority: { liftsOnlyItself: false } }, ['I8', 'I1'], 30),
 ]
 
-export const coreZoo: readonly Animal[] = [...verifierBugs, ...authorityBugs]
+export const coreZoo: readonly Animal[] = [...verifierBugs, ...clockBugs, ...authorityBugs]
+
+function driftless(
+  anchor: Parameters<typeof soundRules.intervalAt>[0],
+  nowMicros: number,
+): ReturnType<typeof soundRules.intervalAt> {
+  const passed = nowMicros - anchor.atMicros
+  return { lowerMicros: anchor.lowerMicros + passed, upperMicros: anchor.upperMicros + passed }
+}
 
 const add = (index: VerdictIndex, record: RevokeRecord, change: Partial<Rule>): void =>
   index.add({ ...ruleOfRecord(record), ...(record.cut === null ? {} : change) })

@@ -101,13 +101,13 @@ class CoreEngine implements Engine {
     const words: Promise<unknown>[] = []
     for (const effect of effects) {
       if (effect.kind === 'acknowledge') words.push(authority.acknowledge(effect.acknowledgement))
-      else if (effect.kind === 'close-stream') this.#run(effect)
     }
     const { promise: late, resolve } = Promise.withResolvers<void>()
     // Not unref'd: who awaits a close wants it done before the process ends.
     const limit = setTimeout(resolve, CLOSE_MS_MAX)
     await Promise.race([Promise.all(words), late])
     clearTimeout(limit)
+    // Streams end with it.
     authority.reset()
   }
 

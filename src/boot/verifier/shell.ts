@@ -156,7 +156,7 @@ function assemble(
   }
 }
 
-function configOf(settled: Settled, incarnation: string): VerifierConfig {
+export function configOf(settled: Settled, incarnation: string): VerifierConfig {
   const { issuer, audiences, name, mode, leewaySeconds } = settled
   const { feedKeys, stalenessSeconds, signatureCacheSize } = settled
   return {

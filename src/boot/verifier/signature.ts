@@ -1,8 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import type { VerifySignature } from '#verifier/signature.ts'
 
-const P256_SIGNATURE_BYTES = 64
-
 /** Heads that every verifier of this process is sent alike; few, since each is followed by a newer one. */
 const JUDGED_MAX = 64
 const judged = new Map<string, boolean>()
@@ -16,11 +14,12 @@ const judged = new Map<string, boolean>()
  */
 export function nodeSignatures(): VerifySignature {
   return (jwk, { signed, signature }, text) => {
+    // First, since two keys of one point may be meant for different uses.
+    const key = readyKey(jwk)
+    if (key === null) return false
     const name = `${jwk['x']} ${jwk['y']} ${text}`
     const known = judged.get(name)
     if (known !== undefined) return known
-    const key = readyKey(jwk)
-    if (key === null || signature.length !== P256_SIGNATURE_BYTES) return false
     const isGood = verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, signature)
     if (JUDGED_MAX <= judged.size) judged.delete(judged.keys().next().value ?? '')
     judged.set(name, isGood)
@@ -47,7 +46,7 @@ function readyKey(jwk: Readonly<Record<string, string>>): KeyObject | null {
 /** Only P-256 keys for signatures; one of another kind verifies nothing (RFC 8725 §3.1). */
 function publicKeyOf(jwk: Readonly<Record<string, string>>): KeyObject | null {
   const { kty = '', crv = '', x = '', y = '', use = 'sig', alg = 'ES256' } = jwk
-  if (kty !== 'EC' || crv !== 'P-256' || use !== 'sig' || alg !== 'ES256') return null
+  if (crv !== 'P-256' || use !== 'sig' || alg !== 'ES256') return null
   try {
     return createPublicKey({ key: { kty, crv, x, y }, format: 'jwk' })
   } catch {

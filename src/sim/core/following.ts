@@ -29,6 +29,7 @@ export function* tick(
   listeners: readonly string[],
 ): Statements<FeedState> {
   const state = yield* place(site, tx)
+  if (!site.rules.recordsHeads) return state
   for (const id of listeners) {
     const known = tx.find('incarnations', id)
     if (known === undefined || state.timeMicros + HEADS_LEFT_MICROS < known.headsUntilMicros)
@@ -62,7 +63,6 @@ function* place(site: Site, tx: Transaction): Statements<FeedState> {
 /** A verifier's question: its incarnation goes on record, and then it is given a head. */
 export function* sync(site: Site, tx: Transaction, question: SyncQuestion): Statements<FeedState> {
   const state = yield* place(site, tx)
-  if (!site.rules.recordsFirst && question.applied === undefined) return state
   const known = tx.find('incarnations', question.incarnation)
   tx.put('incarnations', question.incarnation, introduced(site, question, state, known))
   return state

@@ -52,13 +52,7 @@ export class EventHeap implements EventView {
   }
 
   /** Adds an event. What should have come already comes next, in its turn. */
-  push(
-    atMicros: number,
-    kind: number,
-    entity: number,
-    number = 0,
-    value: unknown = undefined,
-  ): void {
+  push(atMicros: number, kind: number, entity: number, number = 0, value?: unknown): void {
     if (this.#freeSize === 0) this.#grow()
     const slot = this.#free[--this.#freeSize] as number
     this.#kinds[slot] = kind

@@ -273,8 +273,7 @@ export class AuthorityNode {
   #open(connection: Connection): void {
     if (!connection.isOpen) return
     const { incarnations } = this.#world.database.rows
-    const { recordsFirst } = this.site.rules
-    if (recordsFirst && !incarnations.has(connection.incarnation)) {
+    if (!incarnations.has(connection.incarnation)) {
       return this.#world.closeStream(connection, false)
     }
     if (!this.#isWithin(connection.sent as Position))
@@ -327,7 +326,7 @@ export class AuthorityNode {
       const known = incarnations.get(connection.incarnation)
       // A head is a lease: who may not be given one by the record, is not given one.
       const isOnRecord = known !== undefined && state.timeMicros <= known.headsUntilMicros
-      if (!isOnRecord && this.site.rules.recordsFirst) continue
+      if (!isOnRecord && this.site.rules.recordsHeads) continue
       const begin = countThrough(entries, connection.sent)
       if (begin !== from) {
         from = begin

@@ -26,8 +26,8 @@ export interface AuthorityRules {
   readonly headBy: 'update' | 'read'
   /** What is due is settled before a mint. */
   readonly settlesFirst: boolean
-  /** The incarnation is on record before it is given its first head. */
-  readonly recordsFirst: boolean
+  /** Until when an incarnation may be given heads is on record before it is given them. */
+  readonly recordsHeads: boolean
   /** A request that came before is answered as it was. */
   readonly isIdempotent: boolean
   /** Nothing is derived from what is revoked, nor from what is in grace. */
@@ -54,7 +54,7 @@ export const soundAuthority: AuthorityRules = {
   isListLocked: true,
   headBy: 'update',
   settlesFirst: true,
-  recordsFirst: true,
+  recordsHeads: true,
   isIdempotent: true,
   mayDerive: (found) => found === 'clear',
   untilSeconds,

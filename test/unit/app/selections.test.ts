@@ -142,7 +142,8 @@ describe('a long list', () => {
     expect(records).toHaveLength(3)
     const tokens: string[] = []
     for (const [i, record] of records.entries()) {
-      if (typeof record === 'string' || record.op !== 'revoke') throw new Error('not of a revocation')
+      if (typeof record === 'string' || record.op !== 'revoke')
+        throw new Error('not of a revocation')
       expect(record).toMatchObject({
         id: revocation?.id,
         position: before + 1 + i,

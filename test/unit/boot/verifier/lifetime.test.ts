@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createVerifier } from '#boot/verifier.ts'
 import { startVerifier } from '#boot/verifier/shell.ts'
+import type { Decision } from '#boot/verifier/types.ts'
 import { ended, machine, optionsFor, started, stateFile } from './stage.ts'
 import { testAuthority, until } from './test-authority.ts'
 
@@ -39,9 +41,13 @@ describe('closing', () => {
     const verifier = await started(authority)
     const token = authority.issue()
     const gone = ended(verifier, token)
+    const kept = new Promise<Decision>((resolve) =>
+      verifier.onRevoked(token, resolve, { keepWhileStale: true }),
+    )
     await Promise.all([verifier.close(), verifier.close()])
     expect(authority.acknowledged.filter(({ released }) => released === true)).toHaveLength(1)
     expect(await gone).toMatchObject({ verdict: 'stale' })
+    expect(await kept).toMatchObject({ verdict: 'stale' })
     expect(await verifier.verify(token)).toMatchObject({ verdict: 'stale', cause: 'cold' })
     expect(verifier.status()).toMatchObject({ state: 'closed' })
     expect(verifier.status()).not.toHaveProperty('cause')
@@ -72,6 +78,17 @@ describe('closing', () => {
     controller.abort()
     expect(verifier.status().state).toBe('closed')
     await verifier.close()
+    const listeners = new Set<() => void>()
+    const other = await started(authority, {
+      signal: {
+        aborted: false,
+        addEventListener: (_, listener) => void listeners.add(listener),
+        removeEventListener: (_, listener) => void listeners.delete(listener),
+      },
+    })
+    expect(listeners.size).toBe(1)
+    await other.close()
+    expect(listeners.size).toBe(0)
     const reading = new AbortController()
     const snapshotFile = await stateFile()
     const asked = authority.questions.length
@@ -86,12 +103,19 @@ describe('closing', () => {
 
   it('answers at once who waits for a decision', async () => {
     const authority = await testAuthority()
-    const verifier = await started(authority)
     authority.intercept = () => true
-    const token = authority.issue({ feed_seq: 4294967396 })
+    // Its first question is under way, and will be.
+    const verifier = await startVerifier(optionsFor(authority), { ...machine, startMsMax: 1 })
+    onTestFinished(() => verifier.close())
+    const token = authority.issue()
     const deciding = verifier.verify(token)
+    let decided: Decision | undefined
+    void deciding.then((decision) => {
+      decided = decision
+    })
     const closing = verifier.close()
-    expect(await deciding).toMatchObject({ verdict: 'stale' })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(decided).toMatchObject({ verdict: 'stale' })
     await closing
   })
 })
@@ -161,6 +185,16 @@ describe('the snapshot file', () => {
     authority.intercept = undefined
     const second = await started(authority, { snapshotFile })
     expect((await second.verify(token)).verdict).toBe('revoked')
+  })
+
+  it('is not written by a verifier that has closed', async () => {
+    const authority = await testAuthority()
+    const [early, late] = [await stateFile(), await stateFile()]
+    const first = await started(authority, { snapshotFile: early })
+    await first.close()
+    await started(authority, { snapshotFile: late })
+    await until(() => existsSync(late))
+    expect(existsSync(early)).toBe(false)
   })
 
   it('of another authority is passed over with an alarm', async () => {

@@ -1,8 +1,12 @@
 import { writeFile } from 'node:fs/promises'
+import { createServer as createHttps } from 'node:https'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createVerifier } from '#boot/verifier.ts'
-import { ended, optionsFor, proxyTo, started, stateFile } from './stage.ts'
-import { AUDIENCE, testAuthority, until } from './test-authority.ts'
+import { settle } from '#boot/verifier/options.ts'
+import { configOf, startVerifier } from '#boot/verifier/shell.ts'
+import { selfSigned } from '../../../acceptance/certificate.ts'
+import { ended, machine, optionsFor, proxyTo, started, stateFile } from './stage.ts'
+import { AUDIENCE, ISSUER, testAuthority, until } from './test-authority.ts'
 
 describe('a verifier', () => {
   it('starts with a lease, accepts, and stops accepting what is revoked', async () => {
@@ -11,7 +15,7 @@ describe('a verifier', () => {
     const token = authority.issue()
     const decision = await verifier.verify(token, { scopes: ['read'] })
     expect(decision).toMatchObject({ verdict: 'accepted', claims: { client_id: 'bot' } })
-    const gone = ended(verifier, decision)
+    const both = Promise.all([ended(verifier, decision), ended(verifier, token)])
     const revocationId = authority.revoke({ clients: ['bot'] }, { message: 'rotate your key' })
     const revoked = {
       verdict: 'revoked',
@@ -19,7 +23,7 @@ describe('a verifier', () => {
       message: 'rotate your key',
       revocationId,
     }
-    expect(await gone).toMatchObject(revoked)
+    expect(await both).toEqual([expect.objectContaining(revoked), expect.objectContaining(revoked)])
     expect(await verifier.verify(token)).toMatchObject(revoked)
     expect(await verifier.verify(authority.issue())).toMatchObject({ verdict: 'accepted' })
     await until(() => authority.acknowledged.at(-1)?.['position'] === authority.position())
@@ -73,6 +77,32 @@ describe('a verifier', () => {
     expect(decision.verdict).toBe('accepted')
   })
 
+  it('passes on what only the core can see', () => {
+    const { feedKeys, ...config } = configOf(
+      settle({
+        issuer: ISSUER,
+        audience: AUDIENCE,
+        mode: 'relaxed',
+        leewaySeconds: 0.5,
+        stalenessSeconds: 7,
+        signatureCacheSize: 9,
+        name: 'n',
+      }),
+      'i',
+    )
+    expect(feedKeys).toBeUndefined()
+    expect(config).toEqual({
+      issuer: ISSUER,
+      audiences: [AUDIENCE],
+      name: 'n',
+      mode: 'relaxed',
+      incarnation: 'i',
+      leewayMicros: 500_000,
+      stalenessSeconds: 7,
+      signaturesKeptMax: 9,
+    })
+  })
+
   it('has no lease beyond its own limit', async () => {
     const authority = await testAuthority()
     const proxy = await proxyTo(authority.url)
@@ -117,6 +147,19 @@ describe('a verifier', () => {
     expect(authority.questions.length).toBe(before + 1)
   })
 
+  it('waits for the answer that is under way', async () => {
+    const authority = await testAuthority()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    authority.gate = promise
+    const verifier = await startVerifier(optionsFor(authority), { ...machine, startMsMax: 1 })
+    onTestFinished(() => verifier.close())
+    expect(verifier.status().state).toBe('stale')
+    const deciding = verifier.verify(authority.issue())
+    await until(() => 0 < authority.requests.length)
+    resolve()
+    expect((await deciding).verdict).toBe('accepted')
+  })
+
   it('answers `stale` at once where nobody can be asked', async () => {
     const authority = await testAuthority()
     const verifier = await started(authority, { stalenessSeconds: 1.2 })
@@ -126,6 +169,18 @@ describe('a verifier', () => {
     await gone
     expect(await verifier.verify(token)).toMatchObject({ verdict: 'stale', cause: 'lease' })
     await until(() => verifier.status().failure === 'ECONNREFUSED')
+    // Between two attempts there is nothing to wait for.
+    const settled: boolean[] = []
+    for (let attempt = 0; attempt < 4; attempt++) {
+      let isSettled = false
+      const deciding = verifier.verify(token).then(() => {
+        isSettled = true
+      })
+      await new Promise((resolve) => setImmediate(resolve))
+      settled.push(isSettled)
+      await deciding
+    }
+    expect(settled).toContain(true)
     await authority.restart()
     await vi.waitFor(async () => expect((await verifier.verify(token)).verdict).toBe('accepted'), {
       timeout: 4500,
@@ -178,6 +233,19 @@ describe('a verifier', () => {
     expect(authority.requests.map(({ path }) => path)).toContain('/v1/feed/snapshot')
   })
 
+  it('takes the snapshot where its stream says that its place is gone', async () => {
+    const authority = await testAuthority()
+    authority.intercept = (request, response) => {
+      if (request.url?.startsWith('/v1/feed?') !== true) return false
+      response.writeHead(410, { 'content-type': 'application/json' })
+      response.end('{"code":"feed-compacted","detail":"gone"}')
+      return true
+    }
+    await started(authority)
+    await until(() => authority.requests.some(({ path }) => path === '/v1/feed/snapshot'))
+    expect(authority.floor).toBe(4294967296)
+  })
+
   it('alarms where an entry was forged on the way, and is not deceived', async () => {
     const authority = await testAuthority()
     const proxy = await proxyTo(authority.url)
@@ -214,6 +282,30 @@ describe('a verifier', () => {
     expect(alarms[0]).toBe(
       'the authority gives no head: the credential was removed [token-refused]',
     )
+  })
+
+  it('alarms where the certificate is not trusted, and not where one is restarting', async () => {
+    const { cert, key } = selfSigned(new Date())
+    const authority = await testAuthority({
+      listen: (handler) => createHttps({ cert, key }, handler),
+    })
+    const trusting = await started(authority, { ca: cert })
+    expect(trusting.status()).toMatchObject({
+      state: 'fresh',
+      url: expect.stringMatching(/^https/),
+    })
+    expect(trusting.alarms).toEqual([])
+    const doubting = await started(authority)
+    expect(doubting.status()).toMatchObject({ state: 'stale', cause: 'cold' })
+    expect(doubting.alarms[0]).toBe('the authority gives no head: DEPTH_ZERO_SELF_SIGNED_CERT')
+    authority.intercept = (_, response) => {
+      response.writeHead(503, { 'content-type': 'application/json' })
+      response.end('{"code":"authority-stopping","detail":"it stops"}')
+      return true
+    }
+    const waiting = await started(authority, { ca: cert })
+    expect(waiting.status()).toMatchObject({ failure: 'it stops [authority-stopping]' })
+    expect(waiting.alarms).toEqual([])
   })
 
   it('warns the process where nobody listens to alarms', async () => {

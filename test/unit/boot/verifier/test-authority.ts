@@ -62,6 +62,8 @@ export interface TestAuthority {
   /** The position that the feed has reached. */
   readonly position: () => Position
   /** Handles a request in the authority's place where it answers `true`. */
+  /** Where it is set, requests wait for it before they are looked at. */
+  gate: Promise<void> | undefined
   intercept: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined
   /** What a head's claims are beside where the feed stands. */
   limits: { strict: number; standard: number; relaxed: number }
@@ -106,6 +108,7 @@ export async function testAuthority({
     authority.requests.push({ path: pathname, headers: request.headers })
     let body = ''
     for await (const chunk of request) body += String(chunk)
+    await authority.gate
     if (authority.intercept?.(request, response) === true) return
     const json = (value: unknown, status = 200): void => {
       response.writeHead(status, { 'content-type': 'application/json' })
@@ -162,6 +165,7 @@ export async function testAuthority({
     acknowledged: [],
     questions: [],
     position: () => state.position,
+    gate: undefined,
     intercept: undefined,
     limits: { strict: 10, standard: 30, relaxed: 300 },
     floor: ORIGIN,
