@@ -3,9 +3,13 @@ import { coreZoo } from './core-zoo.ts'
 import { killedBy } from './kill.ts'
 
 describe('a planted bug is found in the core tier:', () => {
-  it.for(coreZoo.map((animal) => [animal.name, animal] as const))('%s', async ([, animal]) => {
-    const { seed, by } = await killedBy(animal)
-    expect(animal.breaks).toContain(by)
-    expect(seed).toBeLessThanOrEqual(animal.seeds)
-  })
+  it.for(coreZoo.map((animal) => [animal.name, animal] as const))(
+    '%s',
+    async ([, animal], { annotate }) => {
+      const { seed, by } = await killedBy(animal)
+      await annotate(`seed ${seed} of ${animal.seeds}, by ${by}`)
+      expect(animal.breaks).toContain(by)
+      expect(seed).toBeLessThanOrEqual(animal.seeds)
+    },
+  )
 })

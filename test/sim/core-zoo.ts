@@ -251,39 +251,6 @@ const verifierBugs: readonly Animal[] = [
   ),
 ]
 
-/** Cut off for up to half an hour, so that clocks part by more than any jump allows. */
-const hours: Partial<SimulationRequest> = {
-  scenario: 'partition',
-  verifiers: 3,
-  minutes: 60,
-  ttlSeconds: 600,
-}
-
-/** Bugs that somebody could make about the time. */
-const clockBugs: readonly Animal[] = [
-  animal('drift forgotten', { rules: { intervalAt: driftless } }, ['clock', 'I3'], 20, hours),
-  animal(
-    'drift reckoned with on one side only',
-    {
-      rules: {
-        intervalAt: (anchor, now) => ({
-          lowerMicros: soundRules.intervalAt(anchor, now).lowerMicros,
-          upperMicros: driftless(anchor, now).upperMicros,
-        }),
-      },
-    },
-    ['clock', 'I3'],
-    20,
-    hours,
-  ),
-  animal(
-    'an unknown key or position waited for without end',
-    { rules: { mayYetBeKnown: () => true } },
-    ['I4'],
-    5,
-  ),
-]
-
 /** Bugs that somebody could make in the authority: the three races, and what is around them. */
 const authorityBugs: readonly Animal[] = [
   animal(
@@ -305,13 +272,6 @@ const authorityBugs: readonly Animal[] = [
     { authority: { headBy: 'read' } },
     ['I11', 'I5', 'I12', 'I6'],
     20,
-  ),
-  animal(
-    'heads given for longer than is on record',
-    { authority: { recordsHeads: false } },
-    ['I12', 'I4', 'L1', 'I9'],
-    20,
-    { scenario: 'partition', mode: 'standard', verifiers: 20, minutes: 5 },
   ),
   animal(
     'a request done again when it is sent again',
@@ -357,52 +317,4 @@ const authorityBugs: readonly Animal[] = [
   animal('a lift that lifts its like', { authority: { liftsOnlyItself: false } }, ['I8', 'I1'], 30),
 ]
 
-export const coreZoo: readonly Animal[] = [...verifierBugs, ...clockBugs, ...authorityBugs]
-
-function driftless(
-  anchor: Parameters<typeof soundRules.intervalAt>[0],
-  nowMicros: number,
-): ReturnType<typeof soundRules.intervalAt> {
-  const passed = nowMicros - anchor.atMicros
-  return { lowerMicros: anchor.lowerMicros + passed, upperMicros: anchor.upperMicros + passed }
-}
-
-const add = (index: VerdictIndex, record: RevokeRecord, change: Partial<Rule>): void =>
-  index.add({ ...ruleOfRecord(record), ...(record.cut === null ? {} : change) })
-
-/** Takes out whatever has the same clients as what is lifted. */
-class Kin extends RuleIndex {
-  readonly #clients = new Map<string, string>()
-
-  override add(rule: Rule): void {
-    super.add(rule)
-    this.#clients.set(rule.id, JSON.stringify(rule.clients ?? rule.id))
-  }
-
-  removeKin(id: string): void {
-    const kin = this.#clients.get(id)
-    for (const [other, clients] of this.#clients) if (clients === kin) this.remove(other)
-  }
-}
-
-/** One rule by client, that with the greatest cut; and what it spares is forgotten with the others. */
-class GreatestCut extends RuleIndex {
-  readonly #greatest = new Map<string, Rule>()
-
-  override add(rule: Rule): void {
-    super.add(rule)
-    for (const client of rule.clients ?? []) {
-      const before = this.#greatest.get(client)
-      if (before === undefined || before.cut < rule.cut) this.#greatest.set(client, rule)
-    }
-  }
-
-  override verdict(token: Revocable, now: Parameters<RuleIndex['verdict']>[1]) {
-    const found = super.verdict(token, now)
-    const greatest = this.#greatest.get(token.clientId)
-    if (found.kind === 'clear' || greatest === undefined || found.by.clients === undefined)
-      return found
-    const isIt = greatest.id === found.by.id || greatest.cut <= found.by.cut
-    return isIt ? found : ({ kind: 'clear' } as const)
-  }
-}
+export const coreZoo: readonly Animal[] = [...verifierBugs, ...authorityBugs]

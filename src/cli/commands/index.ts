@@ -7,6 +7,8 @@ import type { CommandTable } from '#cli/command.ts'
 export const commandTable: CommandTable = {
   nouns: {
     client: 'Register what may ask for tokens, and change or end that',
+    'client key': 'Add and remove the keys that a client signs with',
+    'client secret': 'Change the secret of a client',
     token: 'Issue, list, decode and verify tokens',
     revocation: 'Plan, apply, prove, show and undo revocations',
     trust: 'Say which CI jobs may become which client, without a secret',

@@ -1,3 +1,4 @@
+/* oxlint-disable max-lines -- the invariants of one decision are read in one place */
 import type { Violation } from '#contract/simulation.ts'
 import type { FeedEntry } from '#domain/feed/entry.ts'
 import type { HeadClaims } from '#domain/feed/head.ts'
@@ -23,6 +24,7 @@ const VIOLATIONS_MAX = 20
 const SECOND = 1_000_000
 /** How long after the end of all trouble a verifier may still not know. */
 const RECOVERY_MICROS = 15 * SECOND
+const PUZZLES_MAX = 8
 
 /** What is known of one verifier, from outside. */
 interface Watched {
@@ -34,6 +36,8 @@ interface Watched {
   /** Since when it has been saying nothing but `stale`. */
   staleSinceMicros: number | undefined
   staleMicros: number
+  /** Unknown keys and positions that it could say nothing of, one after the other. */
+  puzzles: number
 }
 
 /** Judges every decision of a run by what is true, with none of the code that decided. */
@@ -64,6 +68,7 @@ export class CoreJudge {
       troubleMicros: world.plan.startMicros,
       staleSinceMicros: undefined,
       staleMicros: 0,
+      puzzles: 0,
     }))
     this.tallies = world.modes.map(emptyTally)
   }
@@ -250,6 +255,7 @@ export class CoreJudge {
       if (verdict === 'accepted')
         this.broken({ invariant: 'forgery', said: FORGED }, verifier, token)
       if (verdict === 'invalid') sightings.see('invalid')
+      this.#puzzled(verifier, token, decision)
       return
     }
     tally.decisions++
@@ -257,8 +263,9 @@ export class CoreJudge {
     const earliest = authorityClock.earliest(now)
     this.#naively(verifier, token, earliest, tally)
     this.#stay(verifier, verdict === 'stale', now)
-    if (verdict === 'accepted') return this.#accepted(verifier, token, decision, earliest, waited)
     const latest = authorityClock.latest(now)
+    this.#clock(verifier, token, earliest, latest)
+    if (verdict === 'accepted') return this.#accepted(verifier, token, decision, earliest, waited)
     if (verdict === 'stale') return this.#stale(verifier, token, decision, tally)
     if (verdict === 'revoked') return this.#revoked(verifier, token, latest, tally)
     if (verdict === 'expired') {
@@ -282,6 +289,26 @@ export class CoreJudge {
 
   #isHit = (token: SimToken, credential: SimCredential): boolean =>
     token.concerning.some((truth) => mayHit(truth, credential) || mustHit(truth, credential))
+
+  /**
+   * What names an unknown key or position is waited for, and an answer may come too late for one such
+   * token; never for one after the other.
+   */
+  #puzzled(
+    verifier: CoreVerifier,
+    token: SimToken,
+    { verdict, cause, detail }: VerifierDecision,
+  ): void {
+    const watched = this.#watched[verifier.index] as Watched
+    const isKnown = verdict === 'invalid' && detail?.includes('known here') === true
+    if (isKnown) watched.puzzles = 0
+    if (verdict !== 'stale' || cause !== 'behind') return
+    const quietMicros = this.#world.heap.nowMicros - watched.troubleMicros
+    watched.puzzles = quietMicros <= RECOVERY_MICROS ? 0 : watched.puzzles + 1
+    if (watched.puzzles < PUZZLES_MAX) return
+    const said = `it waited ${watched.puzzles} times for what nobody knows, although nothing was in its way`
+    this.broken({ invariant: 'I4', said }, verifier, token)
+  }
 
   /** The interval by which it decides holds the authority's time. */
   #clock(verifier: CoreVerifier, token: SimToken, earliest: number, latest: number): void {
@@ -312,7 +339,6 @@ export class CoreJudge {
       this.broken({ invariant: 'I3', said }, verifier, token)
     }
     const latest = this.#world.authorityClock.latest(this.#world.heap.nowMicros)
-    this.#clock(verifier, token, earliest, latest)
     if (latest < fromMicros - this.#leewayMicros) {
       this.broken({ invariant: 'I3', said: 'it was accepted before it was valid' }, verifier, token)
     }
@@ -380,7 +406,8 @@ export class CoreJudge {
     // A token that is younger than messages take is not known anywhere yet, and what a restore has
     // wiped out never will be.
     if (heap.nowMicros - token.fromMicros < 3 * SECOND) return
-    if (!database.rows.credentials.has(token.credential?.id ?? '')) return
+    const { credential } = token
+    if (credential !== undefined && !database.rows.credentials.has(credential.id)) return
     tally.falseRefusals++
     const said = `it could not say (${cause ?? ''}: ${detail}), although nothing was in its way for ${seconds(quietMicros)}`
     this.broken({ invariant: 'I4', said }, verifier, token)

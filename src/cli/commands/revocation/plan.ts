@@ -19,7 +19,10 @@ export const revocationPlan = defineCommand({
       run: 'credctl revocation plan --client deploy-bot --reason compromise -o json > plan.json',
       about: 'Make a plan',
     },
-    { run: 'credctl revocation apply plan.json', about: 'Look at it, and apply it' },
+    {
+      run: 'credctl revocation plan --subject alice --reason sign-out -o json | jq .matched',
+      about: 'How much it would hit',
+    },
   ],
   output: [planShape],
   exits: { 3: 'nothing would be hit or blocked' },

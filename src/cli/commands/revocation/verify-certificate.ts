@@ -98,7 +98,7 @@ export const revocationVerifyCertificate = defineCommand({
       about: 'Check it without a network',
     },
     {
-      run: 'credctl key list --purpose feed -o json > keys.json',
+      run: 'credctl key list --purpose feed -o json > keys.json && credctl revocation verify-certificate proof.jws --jwks keys.json',
       about: 'Get the keys, where the authority is',
     },
   ],
