@@ -318,3 +318,43 @@ const authorityBugs: readonly Animal[] = [
 ]
 
 export const coreZoo: readonly Animal[] = [...verifierBugs, ...authorityBugs]
+
+const add = (index: VerdictIndex, record: RevokeRecord, change: Partial<Rule>): void =>
+  index.add({ ...ruleOfRecord(record), ...(record.cut === null ? {} : change) })
+
+/** Takes out whatever has the same clients as what is lifted. */
+class Kin extends RuleIndex {
+  readonly #clients = new Map<string, string>()
+
+  override add(rule: Rule): void {
+    super.add(rule)
+    this.#clients.set(rule.id, JSON.stringify(rule.clients ?? rule.id))
+  }
+
+  removeKin(id: string): void {
+    const kin = this.#clients.get(id)
+    for (const [other, clients] of this.#clients) if (clients === kin) this.remove(other)
+  }
+}
+
+/** One rule by client, that with the greatest cut; and what it spares is forgotten with the others. */
+class GreatestCut extends RuleIndex {
+  readonly #greatest = new Map<string, Rule>()
+
+  override add(rule: Rule): void {
+    super.add(rule)
+    for (const client of rule.clients ?? []) {
+      const before = this.#greatest.get(client)
+      if (before === undefined || before.cut < rule.cut) this.#greatest.set(client, rule)
+    }
+  }
+
+  override verdict(token: Revocable, now: Parameters<RuleIndex['verdict']>[1]) {
+    const found = super.verdict(token, now)
+    const greatest = this.#greatest.get(token.clientId)
+    if (found.kind === 'clear' || greatest === undefined || found.by.clients === undefined)
+      return found
+    const isIt = greatest.id === found.by.id || greatest.cut <= found.by.cut
+    return isIt ? found : ({ kind: 'clear' } as const)
+  }
+}
