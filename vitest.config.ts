@@ -20,10 +20,10 @@ const project = (name: string, testTimeout: number) => ({
 export default defineConfig({
   test: {
     projects: [
-      project('unit', 5_000),
+      project('unit', 60_000),
       project('contract', 30_000),
-      project('acceptance', 60_000),
-      project('sim', 120_000),
+      project('acceptance', 180_000),
+      project('sim', 300_000),
       project('tidy', 60_000),
     ],
   },
