@@ -47,7 +47,7 @@ describe('a backup', () => {
     await backUp(home.data, file, {}, { caller: LOCAL, onProgress: (done) => steps.push(done) })
     isDone = true
     await writing
-    expect(written).toBeGreaterThan(1)
+    expect(written).toBeGreaterThan(0)
     // It never began anew: what is copied only grows.
     expect(steps.toSorted((a, b) => a - b)).toEqual(steps)
     const copy = contents(file)
