@@ -19,6 +19,8 @@ const project = (name: string, testTimeout: number) => ({
 
 export default defineConfig({
   test: {
+    // Vitest leaves one core to itself, which on two cores is half of them.
+    maxWorkers: '100%',
     projects: [
       project('unit', 60_000),
       project('contract', 30_000),
