@@ -48,6 +48,8 @@ export interface MintOrder extends IssueRequest {
   readonly createdBy: string
   /** The trust under which an identity token is exchanged for it. */
   readonly trustId?: string | undefined
+  /** What it derives from: its session and sign-in are this one's. */
+  readonly parent?: Credential | undefined
 }
 
 export interface Minted {
@@ -70,7 +72,7 @@ export async function mint(
 ): Promise<Minted> {
   const { issuer } = ground
   const grant = decideIssue(client, order, { policy: deps.policy, issuer, held: order.held })
-  await refuseBlocked(tx, client, grant, order.trustId)
+  await refuseBlocked(tx, client, grant, order)
   const credentials = Array.from({ length: order.count }, () =>
     newCredential(deps, ground, client, grant, order),
   )
@@ -89,10 +91,12 @@ async function refuseBlocked(
   tx: Reading,
   client: Client,
   grant: Grant,
-  trustId: string | undefined,
+  { trustId, parent }: Pick<MintOrder, 'trustId' | 'parent'>,
 ): Promise<void> {
+  const sessionId = parent?.sessionId
   const request = {
     ...(trustId === undefined ? {} : { trustId }),
+    ...(sessionId === undefined ? {} : { sessionId }),
     clientId: client.id,
     subject: grant.subject,
     scopes: grant.scopes,
@@ -102,7 +106,7 @@ async function refuseBlocked(
     tokens: [],
     clients: [client.id],
     subjects: [grant.subject],
-    sessions: [],
+    sessions: sessionId === undefined ? [] : [sessionId],
     scopes: grant.scopes.flatMap(patternsOf),
     audiences: grant.audience,
     keys: [],
@@ -145,6 +149,7 @@ function newCredential(
   // NumericDate has whole seconds, and the record says what the token says.
   const issuedAtSeconds = toSeconds(time.at)
   const id = newId('cred', time.at, entropy)
+  const { parent } = order
   return {
     id,
     clientId: client.id,
@@ -155,10 +160,11 @@ function newCredential(
     issuedAt: fromSeconds(issuedAtSeconds),
     expiresAt: fromSeconds(issuedAtSeconds + grant.ttlSeconds),
     keyId: key.id,
-    sessionId: id,
+    sessionId: parent?.sessionId ?? id,
+    ...(parent === undefined ? {} : { parentId: parent.id }),
     feedSeq: time.position,
-    rootSeq: time.position,
-    rootIssuedAt: fromSeconds(issuedAtSeconds),
+    rootSeq: parent?.rootSeq ?? time.position,
+    rootIssuedAt: parent?.rootIssuedAt ?? fromSeconds(issuedAtSeconds),
     createdBy: order.createdBy,
     ...(order.trustId === undefined ? {} : { trustId: order.trustId }),
     ...(order.justification === undefined ? {} : { justification: order.justification }),

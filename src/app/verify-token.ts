@@ -34,7 +34,7 @@ export interface Decision {
 }
 
 /** What was decided before it is said which checks were made. */
-type Finding = Omit<Decision, 'audienceChecked' | 'revocationChecked'>
+export type Finding = Omit<Decision, 'audienceChecked' | 'revocationChecked'>
 
 const invalid = (detail: string): Finding => ({ verdict: 'invalid', detail })
 
@@ -63,9 +63,16 @@ async function decide(
   parsed: ParsedToken,
   issuer: string,
 ): Promise<Finding> {
-  const { header, claims } = parsed
   const fault = await signatureFault(deps, tx, parsed, issuer)
-  if (fault !== undefined) return invalid(fault)
+  return fault === undefined ? decideSigned(deps, tx, parsed) : invalid(fault)
+}
+
+/** The rest, of a token whose signature is good: what time and the feed say of it. */
+export async function decideSigned(
+  deps: Deps,
+  tx: Reading,
+  { header, claims }: Pick<ParsedToken, 'header' | 'claims'>,
+): Promise<Finding> {
   const { at: now, position } = await authorityTime(deps, tx)
   const token = revocableOfClaims(claims, String(header['kid']))
   if (typeof token === 'string') return { ...invalid(token), claims }
@@ -85,7 +92,7 @@ async function decide(
 }
 
 /** Why the signature does not make this a token of ours; `undefined` when it does. */
-async function signatureFault(
+export async function signatureFault(
   deps: Deps,
   tx: Reading,
   { header, claims, signed, signature }: ParsedToken,

@@ -76,6 +76,13 @@ export const problems = {
     status: 401,
     oauth: 'invalid_client',
   },
+  // RFC 8693 §2.2.2: whatever is wrong with a subject token makes an invalid request.
+  'subject-refused': {
+    title: 'Token cannot be exchanged',
+    exit: 4,
+    status: 400,
+    oauth: 'invalid_request',
+  },
   'scope-insufficient': { title: 'Insufficient scope', exit: 5, status: 403 },
   'scope-refused': { title: 'Scope refused', exit: 5, status: 403, oauth: 'invalid_scope' },
   'audience-refused': { title: 'Audience refused', exit: 5, status: 403, oauth: 'invalid_target' },

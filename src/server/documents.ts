@@ -3,6 +3,8 @@ import { oauthPaths } from '#contract/oauth.ts'
 import { ASSERTION_ALGORITHMS } from '#domain/oauth/assertion.ts'
 
 const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
+/** A client without credentials gets a token by another, and gives back its own; it asks about none. */
+const WITH_NONE = [...AUTH_METHODS, 'none'] as const
 
 /**
  * RFC 8414 §2: what there is, and nothing that there is not. The same stands where OpenID Connect
@@ -14,17 +16,20 @@ export const metadata = async (issuer: string): Promise<object> => ({
   jwks_uri: `${issuer}/.well-known/jwks.json`,
   response_types_supported: [],
   grant_types_supported: grantTypes.map(({ name }) => name),
-  ...authentication('token'),
+  ...authentication('token', WITH_NONE),
   revocation_endpoint: `${issuer}${oauthPaths.revocation}`,
-  ...authentication('revocation'),
+  ...authentication('revocation', WITH_NONE),
   introspection_endpoint: `${issuer}${oauthPaths.introspection}`,
-  ...authentication('introspection'),
+  ...authentication('introspection', AUTH_METHODS),
   introspection_signing_alg_values_supported: ['ES256'],
   service_documentation: `${issuer}/openapi.json`,
 })
 
-const authentication = (endpoint: string): Record<string, readonly string[]> => ({
-  [`${endpoint}_endpoint_auth_methods_supported`]: AUTH_METHODS,
+const authentication = (
+  endpoint: string,
+  methods: readonly string[],
+): Record<string, readonly string[]> => ({
+  [`${endpoint}_endpoint_auth_methods_supported`]: methods,
   [`${endpoint}_endpoint_auth_signing_alg_values_supported`]: ASSERTION_ALGORITHMS,
 })
 

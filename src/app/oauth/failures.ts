@@ -50,7 +50,7 @@ export function createFailures(deps: Deps): Failures {
     async note(failure) {
       await settle()
       const { origin, problem } = failure
-      const target = targetOf(failure.clientId)
+      const target = targetOf(failure)
       const name = `${problem.code} ${origin.ip ?? origin.transport} ${target}`
       const key = tallies.has(name) || tallies.size < TALLIES_MAX ? name : problem.code
       const known = tallies.get(key)
@@ -69,14 +69,18 @@ export function createFailures(deps: Deps): Failures {
 }
 
 /** What does not look like a name of ours is not copied anywhere. */
-const targetOf = (clientId: string | undefined): string =>
-  clientId !== undefined && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(clientId)
+function targetOf({ clientId, problem: { facts } }: Failure): string {
+  // Named only where its signature had proved good.
+  if (typeof facts['credentialId'] === 'string') return `credential:${facts['credentialId']}`
+  return clientId !== undefined && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(clientId)
     ? `client:${clientId}`
     : '*'
+}
 
 function entryOf(deps: Deps, { problem, origin, requestId, target, count }: Tally) {
   const caller = { actor: 'anonymous', scopes: [], origin }
-  const deed = { action: 'client.authenticate', target }
+  const isOfToken = problem.code === 'subject-refused'
+  const deed = { action: isOfToken ? 'token.exchange' : 'client.authenticate', target }
   const { because = problem.message } = problem.facts
   return auditEntry(deps, { caller, requestId }, deed, problem.code, {
     detail: { because, failures: count },

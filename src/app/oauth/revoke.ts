@@ -1,3 +1,4 @@
+import { authorityTime } from '#app/feed.ts'
 import { verifyToken } from '#app/verify-token.ts'
 import type { Client } from '#domain/client/client.ts'
 import { refuseClient } from '#domain/oauth/presented.ts'
@@ -6,8 +7,8 @@ import { callingClient, contextOf, type OauthCore } from './core.ts'
 import type { OauthRequest } from './grants.ts'
 
 /**
- * Revokes a token for the client that it was issued to (RFC 7009). What is no token of ours, or has
- * expired, is fine: nothing of it is left. `token_type_hint` changes nothing.
+ * Revokes a token, and what derives from it, for the client that it was issued to (RFC 7009). What is no
+ * token of ours, or has expired, is fine: nothing of it is left. `token_type_hint` changes nothing.
  *
  * A client without credentials, such as a CI job's, revokes by holding the token: to take away what is
  * one's own needs no more. Whatever else comes without credentials is answered alike.
@@ -27,9 +28,17 @@ export async function revokeToken(core: OauthCore, request: OauthRequest): Promi
       facts: { clientId: client.id },
     })
   }
-  if (verdict === 'expired') return
-  await core.selfRevocations.revoke(String(claims['jti']), contextOf(client, request))
+  // It ends with what derives from it, which may outlive it.
+  const id = String(claims['jti'])
+  if (verdict === 'expired' && !(await hasDescendants(core, id))) return
+  await core.selfRevocations.revoke(id, contextOf(client, request))
 }
+
+const hasDescendants = ({ deps }: OauthCore, id: string): Promise<boolean> =>
+  deps.store.read(async (tx) => {
+    const { at } = await authorityTime(deps, tx)
+    return 0 < (await tx.descendants([id], at)).length
+  })
 
 async function publicClient(
   { deps }: OauthCore,

@@ -11,18 +11,19 @@ import { authorityTime } from '#app/feed.ts'
 import { askedOf, readIdentity, type Standing, standingOf, usedKey } from '#app/identity.ts'
 import { auditEntry } from '#app/record.ts'
 import type { DecideGrant, GrantType, OauthRequest } from './grants.ts'
+import { ACCESS_TOKEN, beginRenewal } from './renew.ts'
 
 /** An identity token may be remembered as used a little longer than its issuer's clock may be off. */
 const REMEMBERED_SECONDS = 300
 /** Of a token that says no end, or one too far away: for how long its use is remembered. */
 const REMEMBERED_SECONDS_MAX = 86_400
 const SUBJECT_CHARACTERS_MAX = 256
-const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 /**
  * RFC 8693: a job exchanges the identity token of its CI system for a token of a client. It needs no
  * client authentication: the trust, and nothing else, is the gate. `trust`, an extension of ours, names
- * one where several of an issuer might be meant.
+ * one where several of an issuer might be meant. A token of ours is exchanged for one that derives from
+ * it (`renew.ts`).
  */
 export const tokenExchange: GrantType = {
   name: 'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -30,8 +31,9 @@ export const tokenExchange: GrantType = {
   async begin(deps, request) {
     const { form } = request
     const type = form.one('subject_token_type')
-    if (type === undefined || !SUBJECT_TYPES.includes(type)) {
-      return refuse('request-invalid', `subject_token_type is none of ${SUBJECT_TYPES.join(', ')}`)
+    if (type === undefined || ![...SUBJECT_TYPES, ACCESS_TOKEN].includes(type)) {
+      const known = [...SUBJECT_TYPES, ACCESS_TOKEN].join(', ')
+      return refuse('request-invalid', `subject_token_type is none of ${known}`)
     }
     const wanted = form.one('requested_token_type') ?? ACCESS_TOKEN
     if (wanted !== ACCESS_TOKEN)
@@ -39,6 +41,7 @@ export const tokenExchange: GrantType = {
     if (form.one('actor_token') !== undefined) {
       refuse('request-invalid', 'nobody acts for somebody else here: actor_token')
     }
+    if (type === ACCESS_TOKEN) return beginRenewal(deps, request)
     return begin(deps, request, 'subject_token', { issued_token_type: ACCESS_TOKEN })
   },
 }
@@ -156,7 +159,7 @@ const trustsFor = async (
 const refuseUnknown = (issuer: string, trustId: string | undefined): never =>
   refuse(
     'trust-unmatched',
-    `no trust${trustId === undefined ? '' : ` ${trustId}`} lets in tokens of issuer ${issuer.slice(0, 200)}`,
+    `no trust${trustId === undefined ? '' : ` ${trustId.slice(0, 64)}`} lets in tokens of issuer ${issuer.slice(0, 200)}`,
     {
       next: 'credctl trust list; credctl trust create ID --issuer URL …',
       facts: { issuer: issuer.slice(0, 200), trusts: [] },

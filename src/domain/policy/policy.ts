@@ -29,6 +29,12 @@ export interface Policy {
     /** Spared from `--all`, so that someone can still repair what an `--all` broke. */
     readonly breakGlassClients: readonly string[]
   }
+  readonly renewal: {
+    /** From its sign-in on: nothing that derives from it lives longer. */
+    readonly absoluteSeconds: number
+    /** Until then a token is renewed by who holds it; from then on its client has to prove itself too. */
+    readonly reauthenticateSeconds: number
+  }
   readonly limits: {
     readonly issue: {
       /** Of one client, counted only once it has authenticated: nobody can use up another's. */
@@ -77,6 +83,7 @@ export const defaultPolicy: Policy = {
     high: { ttlSecondsMax: HOUR, retentionSeconds: 365 * DAY },
   },
   revocation: { confirmAbove: 1000, breakGlassClients: ['break-glass'] },
+  renewal: { absoluteSeconds: 30 * DAY, reauthenticateSeconds: DAY },
   limits: {
     issue: { perClient: { perSecond: 100, burst: 200 } },
     oauth: {
@@ -104,6 +111,20 @@ export function lifetime(policy: Policy, tier: Tier, askedSeconds: number | unde
   if (askedSeconds <= most) return { ttlSeconds: askedSeconds }
   return { ttlSeconds: most, clampedFromSeconds: askedSeconds }
 }
+
+/**
+ * For how long after its sign-in a token may derive from another. Never for longer than the shortest that
+ * a record is kept: a token is revoked with what derives from it, and that has to be on record.
+ */
+export const renewalSecondsMax = (
+  { renewal, tiers }: Policy,
+  { isSignedIn }: { readonly isSignedIn: boolean },
+): number =>
+  Math.min(
+    renewal.absoluteSeconds,
+    isSignedIn ? Infinity : renewal.reauthenticateSeconds,
+    ...Object.values(tiers).map(({ retentionSeconds }) => retentionSeconds),
+  )
 
 const ttlSecondsMax = (policy: Policy, tier: Tier): number =>
   Math.min(policy.defaults.ttlSecondsMax, policy.tiers[tier].ttlSecondsMax)

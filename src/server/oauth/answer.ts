@@ -38,7 +38,9 @@ export function refusalAnswer(problem: Problem): OauthAnswer {
   const error = errorOf(problem.code)
   const body: OauthError = {
     error,
-    error_description: TOLD.has(problem.code) ? problem.message : (DESCRIPTIONS[error] ?? error),
+    error_description: TOLD.has(problem.code)
+      ? plain(problem.message)
+      : (DESCRIPTIONS[error] ?? error),
     // Whoever holds a token that its issuer signed is shown what a trust expected of it.
     ...(problem.code === 'trust-unmatched' ? { trusts: problem.facts['trusts'] } : {}),
   }
@@ -46,7 +48,15 @@ export function refusalAnswer(problem: Problem): OauthAnswer {
 }
 
 /** What is said in its own words: it tells its sender of nothing but what he sent. */
-const TOLD: ReadonlySet<ProblemCode> = new Set(['request-invalid', 'trust-unmatched'])
+const TOLD: ReadonlySet<ProblemCode> = new Set([
+  'request-invalid',
+  'trust-unmatched',
+  'subject-refused',
+])
+
+/** RFC 6749 §5.2 allows no others; what a caller sent may be anything. */
+const plain = (text: string): string =>
+  text.replaceAll('’', "'").replaceAll(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?')
 
 function errorOf(code: ProblemCode): string {
   const row = rowOf(code)

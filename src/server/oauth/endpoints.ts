@@ -7,8 +7,8 @@ import { grantToken } from '#app/oauth/token.ts'
 import { INTROSPECTION_JWT, type OauthEndpoint, type TokenResponse } from '#contract/oauth.ts'
 import type { Origin } from '#domain/audit/entry.ts'
 import { type Form, readForm } from '#domain/oauth/form.ts'
-import { readPresented } from '#domain/oauth/presented.ts'
-import { Problem, refuse, toProblem } from '#kernel/problem.ts'
+import { type Presented, readPresented } from '#domain/oauth/presented.ts'
+import { Problem, type ProblemCode, refuse, toProblem } from '#kernel/problem.ts'
 import { addressKey } from '#server/limiter.ts'
 import { createRateLimit } from '#server/rate-limit.ts'
 import { type OauthAnswer, refusalAnswer } from './answer.ts'
@@ -57,7 +57,7 @@ export function createOauthEndpoints(deps: Deps, options: EndpointOptions): Oaut
     const problem = toProblem(thrown)
     if (problem.code === 'internal') options.onFault(thrown, call.requestId)
     if (problem.code === 'client-refused') failures.take(addressOf(call))
-    if (problem.code === 'client-refused' || problem.code === 'rate-limited') {
+    if (isOfNobody(problem.code, call)) {
       const { origin, requestId } = call
       await core.failures.note({ problem, clientId: claimedId(call), origin, requestId })
     }
@@ -80,6 +80,12 @@ export function createOauthEndpoints(deps: Deps, options: EndpointOptions): Oaut
     settle: (isLast) => core.failures.settle(isLast),
   }
 }
+
+/** What is on no record yet, since nobody had authenticated. */
+const isOfNobody = (code: ProblemCode, call: OauthCall): boolean =>
+  code === 'client-refused' ||
+  code === 'rate-limited' ||
+  (code === 'subject-refused' && presentedIn(call)?.kind === 'none')
 
 /** On a socket of this machine there are no addresses. */
 const addressOf = ({ origin }: OauthCall): string =>
@@ -104,10 +110,11 @@ function formOf({ body }: OauthCall): Form {
 }
 
 /** As the caller calls itself, for the record of its failure. */
-function claimedId(call: OauthCall): string | undefined {
+const claimedId = (call: OauthCall): string | undefined => presentedIn(call)?.clientId
+
+function presentedIn(call: OauthCall): Presented | undefined {
   try {
-    const { presented } = requestOf(call)
-    return presented.clientId
+    return requestOf(call).presented
   } catch (thrown) {
     if (thrown instanceof Problem) return undefined
     throw thrown

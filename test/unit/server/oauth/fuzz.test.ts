@@ -17,7 +17,7 @@ const ERRORS: Readonly<Record<string, number>> = {
 }
 /** What may be said of a form, by which nothing is told but what its sender wrote. */
 const OF_THE_FORM =
-  /^(?:the form |a parameter is repeated$|[a-z_]+ is (?:missing|none of [a-z0-9:_, -]+|not a whole number of seconds|not the client that authenticates)$|the client authenticates in more than one way$|parameters belong into the body$)/
+  /^(?:the form |a parameter is repeated$|the request is not valid$|no trust .{0,100}lets in tokens of issuer .{0,200}$|the subject token is not one that can be exchanged$|[a-z_]+ is (?:missing|none of [a-z0-9:_, -]+|not a whole number of seconds|not the client that authenticates)$|requested_token_type is urn:ietf:params:oauth:token-type:access_token$|nobody acts for somebody else here: actor_token$|the client authenticates in more than one way$|parameters belong into the body$)/
 
 const junk = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
@@ -57,6 +57,10 @@ const names = fc.oneof(
       'token_type_hint',
       'expires_in',
       'subject_token',
+      'subject_token_type',
+      'requested_token_type',
+      'actor_token',
+      'trust',
       'assertion',
       '__proto__',
       'toString',
@@ -81,6 +85,11 @@ describe('hostile input', { timeout: 120_000 }, () => {
       keys: [{ ...key.jwk }],
     })
     const token = await world.tokenOf('known', secret)
+    await world.admin.createClient({ id: 'job', scopes: ['read', 'deploy:prod'] })
+    const { items } = await world.admin.issueTokens({ clientId: 'job', count: 2 })
+    const [live = '', dead = ''] = items.map((one) => one.token)
+    const deadId = items[1]?.credential.id ?? ''
+    await world.admin.revoke({ selector: { tokens: [deadId] }, reason: 'testing' })
     const good = assertion(world, 'signs', key)
     // A wrong secret of our form: those of others cost a slow hash each, and have a test of their own.
     const ours = fc.constantFrom(
@@ -102,7 +111,13 @@ describe('hostile input', { timeout: 120_000 }, () => {
         ...Object.values(ASSERTION),
         'read',
         'https://api.example',
-        'urn:ietf:params:oauth:grant-type:token-exchange',
+        'job',
+        live,
+        dead,
+        `${live.slice(0, -2)}AA`,
+        EXCHANGE,
+        'urn:ietf:params:oauth:grant-type:jwt-bearer',
+        ...TOKEN_TYPES,
       ),
     )
     const valueOf = (name: string): fc.Arbitrary<string> =>
@@ -113,8 +128,27 @@ describe('hostile input', { timeout: 120_000 }, () => {
       .map((pairs) =>
         new URLSearchParams(pairs.map(([name, value]) => [name, value.toWellFormed()])).toString(),
       )
+    // An exchange that is whole, so that what comes after it is reached; then anything is added.
+    const exchange = fc
+      .record({
+        subject: fc.oneof(
+          { weight: 4, arbitrary: fc.constantFrom(live, dead, token, good) },
+          { weight: 1, arbitrary: values },
+        ),
+        type: fc.oneof(
+          { weight: 4, arbitrary: fc.constantFrom(...TOKEN_TYPES) },
+          { weight: 1, arbitrary: values },
+        ),
+        more: encoded,
+      })
+      .map(({ subject, type, more }) => {
+        const fields = { grant_type: EXCHANGE, subject_token: subject, subject_token_type: type }
+        const whole = Object.entries(fields).map(([name, text]) => [name, text.toWellFormed()])
+        return `${new URLSearchParams(whole).toString()}&${more}`
+      })
     const bodies = fc.oneof(
-      { weight: 6, arbitrary: encoded },
+      { weight: 5, arbitrary: encoded },
+      { weight: 2, arbitrary: exchange },
       { weight: 2, arbitrary: encoded.map((body) => `grant_type=${CLIENT_CREDENTIALS}&${body}`) },
       { weight: 1, arbitrary: junk },
     )
@@ -155,10 +189,16 @@ describe('hostile input', { timeout: 120_000 }, () => {
           const headers = { accept, ...(authorization === undefined ? {} : { authorization }) }
           const answer = await world.post(endpoint as 'token', body, { headers, query })
           seen.add(answer.status === 200 ? '200' : String(answer.body.error))
+          if (answer.body.issued_token_type !== undefined) seen.add('renewed')
+          if (/subject token/.test(answer.body.error_description)) seen.add('subject-refused')
           if (answer.status === 200) return
-          const { error, error_description: description, ...more } = answer.body
+          const { error, error_description: description, trusts = [], ...more } = answer.body
+          // No trust is there, so none may be told of.
+          expect(trusts).toEqual([])
           expect(more).toEqual({})
           expect(answer.status).toBe(ERRORS[error])
+          // RFC 6749 §5.2.
+          expect(description).toMatch(/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/)
           const isSaid =
             error === 'invalid_request'
               ? OF_THE_FORM.test(description)
@@ -178,6 +218,8 @@ describe('hostile input', { timeout: 120_000 }, () => {
       'unsupported_grant_type',
       'invalid_target',
       'invalid_scope',
+      'renewed',
+      'subject-refused',
     ]) {
       expect([...seen]).toContain(sometimes)
     }
@@ -192,6 +234,11 @@ describe('hostile input', { timeout: 120_000 }, () => {
     ).toBe(200)
   })
 })
+
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const TOKEN_TYPES = ['jwt', 'id_token', 'access_token', 'saml2'].map(
+  (name) => `urn:ietf:params:oauth:token-type:${name}`,
+)
 
 const SAYS: Readonly<Record<string, string>> = {
   invalid_client: 'client authentication failed',
