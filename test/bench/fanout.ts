@@ -1,9 +1,10 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectTo } from '#boot/connect.ts'
 import type { Admin } from '#contract/admin-api.ts'
+import { child, said } from './children.ts'
 import { nowMs } from './children/now.ts'
 import { atMost, count, median, type Row, type Suite } from './harness.ts'
 import { addCredentials, openSeeded } from './seed.ts'
@@ -201,21 +202,3 @@ async function served(dataDir: string): Promise<Served> {
   const { url, issuer } = JSON.parse(line) as { url: string; issuer: string }
   return { url, issuer, process: process_ }
 }
-
-const child = (name: string, args: readonly string[]): ChildProcess =>
-  fork(join(import.meta.dirname, 'children', `${name}.ts`), [...args], { serialization: 'json' })
-
-/** Waits for a message of one kind; a child that ends first is a failure. */
-const said = (from: ChildProcess, kind: string): Promise<object> =>
-  new Promise((told, fail) => {
-    const onExit = (status: number | null): void =>
-      fail(new Error(`${from.spawnargs.at(1)} ended with ${status}`))
-    const onMessage = (message: unknown): void => {
-      if ((message as { kind?: string }).kind !== kind) return
-      from.off('exit', onExit)
-      from.off('message', onMessage)
-      told(message as object)
-    }
-    from.on('message', onMessage)
-    from.once('exit', onExit)
-  })
