@@ -4,9 +4,10 @@ import { onceKey } from '#domain/oauth/once.ts'
 import { matchesPattern } from '#domain/revocation/pattern.ts'
 import type { Conditions } from '#domain/trust/conditions.ts'
 import { evaluateTrust, type TrustFinding } from '#domain/trust/evaluate.ts'
-import type { Trust } from '#domain/trust/trust.ts'
+import type { ClaimFinding, Trust } from '#domain/trust/trust.ts'
 import type { ForeignFinding } from '#federation/port.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
+import { formatInstant, fromSeconds, type Instant } from '#kernel/instant.ts'
 import { Problem, refuse } from '#kernel/problem.ts'
 import type { Reading } from '#store/port.ts'
 import { clientOf } from './clients.ts'
@@ -94,22 +95,46 @@ export async function standingOf(
       now,
     },
   })
+  const isUsed = await tx.isUsedOnce(usedKey(parsed))
   const because = [
     ...(checked.verdict === 'accepted' ? [] : [checked.detail ?? `it is ${checked.verdict}`]),
     ...(finding.matched ? [] : ['not every claim and condition is as it has to be']),
     ...(given.problem === undefined ? [] : [given.problem.message]),
     ...beyond(trust, given.grant?.scopes ?? []),
-    ...((await tx.isUsedOnce(usedKey(parsed))) ? ['it was used before'] : []),
+    ...(isUsed ? ['it was used before'] : []),
     ...(trust.mode === 'audit' ? ['the trust is on trial (mode audit) and gives nothing'] : []),
   ]
   return {
     ...finding,
+    claims: [
+      ...finding.claims,
+      ...timesOf(checked, parsed, now),
+      ...(isUsed ? [line('jti', 'one that was not used before', parsed.claims['jti'])] : []),
+    ],
     mode: trust.mode,
     granted: because.length === 0,
     because,
     ...(given.grant === undefined ? {} : { grant: { ...given.grant, clientId: client.id } }),
   }
 }
+
+/** What is wrong with its times, as further lines of the table; of good times there is nothing to say. */
+function timesOf({ verdict }: ForeignFinding, { claims }: ParsedToken, now: Instant) {
+  const at = (claim: string): string | undefined =>
+    Number.isSafeInteger(claims[claim])
+      ? formatInstant(fromSeconds(Number(claims[claim])))
+      : undefined
+  if (verdict === 'expired') return [line('exp', `later than ${formatInstant(now)}`, at('exp'))]
+  if (verdict !== 'not-yet-valid') return []
+  return [line('nbf', `not later than ${formatInstant(now)}`, at('nbf'))]
+}
+
+const line = (claim: string, expected: string, actual: unknown): ClaimFinding => ({
+  claim,
+  expected,
+  actual: typeof actual === 'string' ? actual.slice(0, 200) : undefined,
+  ok: false,
+})
 
 /** What is not asked for is all that the trust gives; how long at most is the trust's to say. */
 export function askedOf(

@@ -1,3 +1,4 @@
+import type { Context } from '#app/deps.ts'
 import { authorityTime } from '#app/feed.ts'
 import { verifyToken } from '#app/verify-token.ts'
 import type { Client } from '#domain/client/client.ts'
@@ -51,3 +52,37 @@ async function publicClient(
   if (client === undefined || 0 < client.authMethods.length) return refuseClient('no credentials')
   return client
 }
+
+/** What became of a token that its holder gave back. */
+export interface HandedBack {
+  readonly result: 'revoked' | 'already-revoked' | 'expired' | 'unknown'
+  readonly credentialId?: string
+}
+
+/**
+ * Revokes a token for whoever holds it, whatever client it is of: to hold a token is all that it takes to
+ * use it, so it is enough to put an end to it. RFC 7009 has a client with credentials prove itself first,
+ * and a job that was handed a token has none; so this is an endpoint beside that one.
+ *
+ * Refusals: `request-invalid`.
+ */
+export async function revokeHeld(core: OauthCore, request: OauthRequest): Promise<HandedBack> {
+  const { presented, form } = request
+  if (presented.kind !== 'none') {
+    refuse('request-invalid', 'the token speaks for itself here, and nobody authenticates')
+  }
+  const token = form.one('token') ?? refuse('request-invalid', 'token is missing')
+  const { verdict, claims } = await verifyToken(core.deps, { token, scopes: [] })
+  if (claims === undefined || verdict === 'invalid') return { result: 'unknown' }
+  const credentialId = String(claims['jti'])
+  if (verdict === 'revoked') return { result: 'already-revoked', credentialId }
+  if (verdict === 'expired') return { result: 'expired', credentialId }
+  await core.selfRevocations.revoke(credentialId, holderOf(credentialId, request))
+  return { result: 'revoked', credentialId }
+}
+
+/** Nobody has said who it is; on record is what was shown. */
+const holderOf = (credentialId: string, { origin, requestId }: OauthRequest): Context => ({
+  caller: { actor: `credential:${credentialId}`, scopes: [], origin },
+  requestId,
+})

@@ -47,11 +47,13 @@ export function refusalAnswer(problem: Problem): OauthAnswer {
   return { status: STATUS[error] ?? 400, headers: headersOf(error, problem), body }
 }
 
-/** What is said in its own words: it tells its sender of nothing but what he sent. */
+/** What is said in its own words: it tells its sender of little but what he sent. */
 const TOLD: ReadonlySet<ProblemCode> = new Set([
   'request-invalid',
   'trust-unmatched',
   'subject-refused',
+  // Whose keys cannot be had, which the sender's own token names; a trust is no secret to its issuer.
+  'issuer-unreachable',
 ])
 
 /** RFC 6749 §5.2 allows no others; what a caller sent may be anything. */

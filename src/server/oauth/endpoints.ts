@@ -2,9 +2,14 @@ import type { Deps } from '#app/deps.ts'
 import { createOauthCore, type OauthCore } from '#app/oauth/core.ts'
 import type { OauthRequest } from '#app/oauth/grants.ts'
 import { introspectToken } from '#app/oauth/introspect.ts'
-import { revokeToken } from '#app/oauth/revoke.ts'
+import { revokeHeld, revokeToken } from '#app/oauth/revoke.ts'
 import { grantToken } from '#app/oauth/token.ts'
-import { INTROSPECTION_JWT, type OauthEndpoint, type TokenResponse } from '#contract/oauth.ts'
+import {
+  INTROSPECTION_JWT,
+  type OauthEndpoint,
+  type SelfRevocationResponse,
+  type TokenResponse,
+} from '#contract/oauth.ts'
 import type { Origin } from '#domain/audit/entry.ts'
 import { type Form, readForm } from '#domain/oauth/form.ts'
 import { type Presented, readPresented } from '#domain/oauth/presented.ts'
@@ -138,6 +143,14 @@ const handlers: Readonly<Record<OauthEndpoint, Handler>> = {
   async revocation(core, request) {
     await revokeToken(core, request)
     return { status: 200, headers: {}, body: '' }
+  },
+  async selfRevocation(core, request) {
+    const { result, credentialId } = await revokeHeld(core, request)
+    const body: SelfRevocationResponse = {
+      result,
+      ...(credentialId === undefined ? {} : { credential_id: credentialId }),
+    }
+    return { status: 200, headers: {}, body }
   },
   async introspection(core, request, { accept }) {
     const { introspected, sign } = await introspectToken(core, request)

@@ -340,6 +340,26 @@ describe('a test of a trust', () => {
       granted: false,
       because: ['it was used before'],
     })
+    const used = await world.admin.testTrust({ id: 'deploys', token })
+    expect(used.claims.at(-1)).toEqual({
+      claim: 'jti',
+      expected: 'one that was not used before',
+      actual: expect.stringMatching(/^job-/),
+      ok: false,
+    })
+    const seconds = Math.floor(world.clock.now() / 1000)
+    for (const [claim, expected, claims] of [
+      ['exp', 'later than 2026-11-23T19:08:00.000Z', { exp: seconds - 60 }],
+      ['nbf', 'not later than 2026-11-23T19:08:00.000Z', { nbf: seconds + 60 }],
+    ] as const) {
+      const late = await world.admin.testTrust({
+        id: 'deploys',
+        token: await jobToken(world, claims),
+      })
+      const actual = claim === 'exp' ? '2026-11-23T19:07:00.000Z' : '2026-11-23T19:09:00.000Z'
+      expect(late.claims.at(-1)).toEqual({ claim, expected, actual, ok: false })
+      expect(late.granted).toBe(false)
+    }
     const missing = await world.admin.testTrust({
       id: 'deploys',
       token: await jobToken(world, { ref: undefined }),
