@@ -27,6 +27,8 @@ export interface OpenAuthority {
   readonly deps: Deps
   readonly dispatch: Dispatch
   readonly files: AuthorityFiles
+  /** Where whoever serves this authority in another way reports what nobody foresaw. */
+  readonly onFault: FaultLog
   /** Tells of every commit of this process that appended to the feed. */
   onFeedMoved(listener: () => void): void
   close(): Promise<void>
@@ -61,6 +63,7 @@ export function openAuthority(
     deps,
     dispatch,
     files,
+    onFault,
     onFeedMoved: (listener) => void listeners.push(listener),
     close: () => store.close(),
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import type { Child, Children } from '#cli/kit.ts'
+import type { Captured, Child, Children } from '#cli/kit.ts'
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
 /** A terminal sends these to all that run in its foreground, so the child has them already. */
@@ -13,6 +13,33 @@ export const systemChildren: Children = {
       async () => undefined,
     ),
   runBetween,
+  capture,
+}
+
+/** What a helper prints is an answer or an error, and neither is long. */
+const CAPTURED_CHARACTERS_MAX = 1024 * 1024
+
+function capture({ command, args, env }: Child, stdin: string): Promise<Captured> {
+  const { promise, resolve } = Promise.withResolvers<Captured>()
+  const child = spawn(command, [...args], { stdio: 'pipe', env: { ...env } })
+  let out = ''
+  let err = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    if (out.length < CAPTURED_CHARACTERS_MAX) out += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    if (err.length < CAPTURED_CHARACTERS_MAX) err += text
+  })
+  child.once('error', ({ code }: NodeJS.ErrnoException) => {
+    resolve({ status: code === 'ENOENT' ? 127 : 126, out: '', err: String(code) })
+  })
+  child.once('close', (status, signal) => {
+    resolve({ status: signal === null ? (status ?? 1) : 128 + constants.signals[signal], out, err })
+  })
+  // One that reads nothing may have ended before all is written; how it ended says the rest.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(stdin)
+  return promise
 }
 
 /** Signals are held from the first moment to the last, so none cuts off what has to be done after. */

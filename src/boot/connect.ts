@@ -10,8 +10,14 @@ import type { Transport, WireCall } from '#contract/transport.ts'
 import { tiers } from '#domain/client/client.ts'
 import { newId } from '#kernel/identifier.ts'
 import { refuse } from '#kernel/problem.ts'
-import { createAuthority, embeddedTransport, openAuthority, refuseMissing } from './authority.ts'
-import { httpTransport } from './http-transport.ts'
+import {
+  createAuthority,
+  embeddedTransport,
+  type OpenAuthority,
+  openAuthority,
+  refuseMissing,
+} from './authority.ts'
+import { type HttpTarget, httpTransport } from './http-transport.ts'
 import { ISSUER_DEFAULT, issuerOf } from './issuer.ts'
 import { authorityFiles, dataDirectory, type Environment } from './paths.ts'
 import { systemClock, systemEntropy } from './system.ts'
@@ -38,7 +44,7 @@ function userName(): string {
   }
 }
 
-const newRequestId = (): string => newId('req', systemClock.now(), systemEntropy)
+export const newRequestId = (): string => newId('req', systemClock.now(), systemEntropy)
 
 export async function connectTo(
   target: Target,
@@ -62,11 +68,30 @@ export async function connectTo(
 /** The whole name: 127.example.com is somebody else's. */
 const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|\[::1\]|localhost)$/
 
+type Remote = Extract<Target, { kind: 'remote' }>
+
 function remoteTransport(
-  { server, caCert }: Extract<Target, { kind: 'remote' }>,
+  target: Remote,
   env: Environment,
   warn: (line: string) => void,
 ): Transport {
+  const to = remoteTarget(target)
+  const token = env['CREDCTL_TOKEN']
+  if (token === undefined || token === '') return httpTransport(to)
+  if (isBare(to.url)) {
+    warn('your token crosses the network in the clear: the server URL is not https')
+  }
+  return httpTransport({ ...to, token })
+}
+
+/** Whether what is sent there can be read on its way. */
+export const isBare = (server: string): boolean => {
+  const { protocol, hostname } = new URL(server)
+  return protocol === 'http:' && !LOOPBACK.test(hostname)
+}
+
+/** A server as it is named, without any credential. Refusal: `usage-invalid`. */
+export function remoteTarget({ server, caCert }: Remote): HttpTarget {
   const url = URL.parse(server)
   if (url === null || !/^https?:$/.test(url.protocol)) {
     return refuse('usage-invalid', '--server takes an http or https URL', {
@@ -78,18 +103,27 @@ function remoteTransport(
       next: 'set CREDCTL_TOKEN to a token of the authority',
     })
   }
-  const token = env['CREDCTL_TOKEN']
-  const isGiven = token !== undefined && token !== ''
-  if (isGiven && url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
-    warn('your token crosses the network in the clear: the server URL is not https')
-  }
-  return httpTransport({
+  return {
     url: server,
     userAgent: `credctl/${VERSION}`,
-    ...(isGiven ? { token } : {}),
     ...(caCert === undefined ? {} : { caCertFile: caCert }),
-  })
+  }
 }
+
+/** The `serve.sock` of a folder, where somebody serves. Refusal: `authority-missing`. */
+export async function servedTarget(directory: string): Promise<HttpTarget | undefined> {
+  const { database, socket } = authorityFiles(directory)
+  if (!existsSync(database)) refuseMissing(directory)
+  if (!existsSync(socket)) return undefined
+  if (!(await (await import('./socket.ts')).socketAnswers(socket))) return undefined
+  return { url: 'http://localhost', socketPath: socket, userAgent: `credctl/${VERSION}` }
+}
+
+/** The authority of a folder, in this very process. */
+export const openHere = (directory: string, env: Environment): OpenAuthority =>
+  openAuthority(directory, env, (fault, where) => {
+    if (env['CREDCTL_DEBUG']) process.stderr.write(`fault in ${where}: ${describe(fault)}\n`)
+  })
 
 /** Through `serve.sock` where somebody serves, else straight to the database. */
 async function localTransport(
@@ -97,26 +131,14 @@ async function localTransport(
   env: Environment,
   onDispose: Dispose,
 ): Promise<Transport> {
-  const files = authorityFiles(directory)
-  if (!existsSync(files.database)) refuseMissing(directory)
-  if (
-    existsSync(files.socket) &&
-    (await (await import('./socket.ts')).socketAnswers(files.socket))
-  ) {
-    return httpTransport({
-      url: 'http://localhost',
-      socketPath: files.socket,
-      userAgent: `credctl/${VERSION}`,
-    })
-  }
-  const authority = openAuthority(directory, env, (fault, where) => {
-    if (env['CREDCTL_DEBUG']) process.stderr.write(`fault in ${where}: ${describe(fault)}\n`)
-  })
+  const served = await servedTarget(directory)
+  if (served !== undefined) return httpTransport(served)
+  const authority = openHere(directory, env)
   const transport = embeddedTransport(authority.dispatch, localCaller())
   let rows = 0
   onDispose(async () => {
     // No server sweeps here, so whoever adds a little also takes as much away, after its answer.
-    await purgeSome(authority.deps, rows).catch(ignored)
+    await purgeSome(authority.deps, rows)
     await authority.close()
   })
   // One call is sooner parsed than a parser for it compiled; a list is parsed a thousand times.
@@ -141,15 +163,17 @@ function favourMemory(): void {
 const rowsOf = ({ body }: WireCall): number =>
   Math.max(1, Number((body as { readonly count?: unknown } | null)?.count ?? 1))
 
-async function purgeSome(deps: Deps, rows: number): Promise<void> {
-  // Every tier goes past every row.
-  for (let done = 0; done < rows * tiers.length; done += PURGE_STEP_ROWS) {
-    if (!(await purgeStep(deps))) return
+/** What cannot be swept now is swept another time; the command itself has succeeded. */
+export async function purgeSome(deps: Deps, rows: number): Promise<void> {
+  try {
+    // Every tier goes past every row.
+    for (let done = 0; done < rows * tiers.length; done += PURGE_STEP_ROWS) {
+      if (!(await purgeStep(deps))) return
+    }
+  } catch {
+    // Said above.
   }
 }
-
-/** What could not be swept now is swept another time; the command itself has succeeded. */
-const ignored = (): void => undefined
 
 export const describe = (fault: unknown): string =>
   fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)

@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import type { Files } from '#cli/kit.ts'
+import type { Files, PrivateFile } from '#cli/kit.ts'
 import { refuse } from '#kernel/problem.ts'
 
 /** A key, a secret or a list of ids; what is larger is the wrong file. */
@@ -13,27 +13,8 @@ export const systemFiles: Files = {
       return refuseFile(path, 'read', failure)
     }
   },
-  async claimPrivate(path) {
-    try {
-      const handle = await fs.promises.open(path, 'wx', 0o600)
-      return {
-        append: async (text) => {
-          try {
-            await handle.appendFile(text)
-          } catch (failure) {
-            refuseFile(path, 'written', failure)
-          }
-        },
-        close: () => handle.close(),
-        discard: async () => {
-          await handle.close()
-          await fs.promises.unlink(path)
-        },
-      }
-    } catch (failure) {
-      return refuseFile(path, 'written', failure)
-    }
-  },
+  claimPrivate: (path) => opened(path, 'wx', () => fs.promises.unlink(path)),
+  openAtEnd: (path) => opened(path, APPEND_ONLY, async () => undefined),
   async publicJwk(pem) {
     const { createPublicKey } = await import('node:crypto')
     try {
@@ -44,6 +25,35 @@ export const systemFiles: Files = {
       })
     }
   },
+}
+
+/** Never made: a name that is not there is a slip, and whatever came of it would be read by nobody. */
+const APPEND_ONLY = fs.constants.O_WRONLY | fs.constants.O_APPEND
+
+async function opened(
+  path: string,
+  flags: 'wx' | number,
+  onDiscard: () => Promise<void>,
+): Promise<PrivateFile> {
+  try {
+    const handle = await fs.promises.open(path, flags, 0o600)
+    return {
+      append: async (text) => {
+        try {
+          await handle.appendFile(text)
+        } catch (failure) {
+          refuseFile(path, 'written', failure)
+        }
+      },
+      close: () => handle.close(),
+      discard: async () => {
+        await handle.close()
+        await onDiscard()
+      },
+    }
+  } catch (failure) {
+    return refuseFile(path, 'written', failure)
+  }
 }
 
 const CHUNK_BYTES = 256 * 1024
@@ -75,7 +85,7 @@ function refuseFile(path: string, deed: 'read' | 'written', failure: unknown): n
   const why = code === 'EEXIST' ? 'it exists already, and is never written over' : code
   return refuse('request-invalid', `${path} cannot be ${deed}: ${why}`, {
     next:
-      deed === 'read' ? 'check the path and its permissions' : 'name a file that does not exist',
+      code === 'EEXIST' ? 'name a file that does not exist' : 'check the path and its permissions',
     facts: { path },
   })
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Dispatcher } from 'undici'
 import { type AdminApi, adminApi } from '#contract/admin-api.ts'
 import type { Transport, WireAnswer, WireCall } from '#contract/transport.ts'
-import { isProblemCode, type ProblemDocument, refuse } from '#kernel/problem.ts'
+import { type Facts, isProblemCode, type ProblemDocument, refuse } from '#kernel/problem.ts'
 
 export interface HttpTarget {
   readonly url: string
@@ -31,7 +31,11 @@ export function httpTransport(target: HttpTarget): Transport {
   }
 }
 
-async function createDispatcher({ socketPath, caCertFile, url }: HttpTarget): Promise<Dispatcher> {
+export async function createDispatcher({
+  socketPath,
+  caCertFile,
+  url,
+}: HttpTarget): Promise<Dispatcher> {
   const { Agent, EnvHttpProxyAgent } = await import('undici')
   const connect = {
     timeout: CONNECT_MS_MAX,
@@ -112,21 +116,31 @@ function answerOf(target: HttpTarget, status: number, text: string): WireAnswer 
   return unreachable(target, `it answered ${status}, and not as an authority of ours does`)
 }
 
-const unreachable = (target: HttpTarget, why: string): never =>
+/** `facts` are for whoever has to know more than that. */
+export const unreachable = (
+  target: Pick<HttpTarget, 'url' | 'socketPath'>,
+  why: string,
+  facts: Facts = {},
+): never =>
   refuse('authority-unreachable', `no answer from the authority at ${shown(target)}: ${why}`, {
     next: 'check the URL and that `credctl serve` runs there, then try again',
-    facts: { server: shown(target) },
+    facts: { server: shown(target), ...facts },
   })
 
 /** The address without user info, query or fragment, any of which might hold a secret. */
-function shown({ socketPath, url }: HttpTarget): string {
+function shown({ socketPath, url }: Pick<HttpTarget, 'url' | 'socketPath'>): string {
   if (socketPath !== undefined) return socketPath
   const { origin, pathname } = new URL(url)
   return origin + (pathname === '/' ? '' : pathname)
 }
 
 /** The system's word for what went wrong; the message itself may quote what we sent. */
-function reasonOf(failure: unknown): string {
+export function reasonOf(failure: unknown): string {
+  const name = nameOf(failure)
+  return typeof name === 'string' ? (REASONS[name] ?? name) : 'the connection failed'
+}
+
+function nameOf(failure: unknown): unknown {
   const {
     code,
     cause,
@@ -135,9 +149,16 @@ function reasonOf(failure: unknown): string {
     readonly code?: unknown
     readonly cause?: { readonly code?: unknown }
   }
-  const name = typeof code === 'string' ? code : (cause?.code ?? kind)
-  return typeof name === 'string' ? (REASONS[name] ?? name) : 'the connection failed'
+  return typeof code === 'string' ? code : (cause?.code ?? kind)
 }
+
+/** Whether anything may have been sent: where there was no connection, nothing was. */
+export const mayHaveBeenSent = (failure: unknown): boolean => {
+  const name = String(nameOf(failure))
+  return !UNCONNECTED.includes(name) && !/CERT|TLS|LEAF/.test(name)
+}
+
+const UNCONNECTED = ['ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']
 
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',

@@ -22,6 +22,9 @@ export function processIo(): Io {
     get isErrTty() {
       return isTerminal(STDERR)
     },
+    get isErrFile() {
+      return isRegularFile(STDERR)
+    },
     get columns() {
       return isTerminal(STDOUT) ? process.stdout.columns : undefined
     },
@@ -71,6 +74,14 @@ function isTerminal(descriptor: number): boolean {
     return false
   }
   return process.getBuiltinModule('node:tty').isatty(descriptor)
+}
+
+function isRegularFile(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isFile()
+  } catch {
+    return false
+  }
 }
 
 /** The type of a file in its mode, as POSIX has it (sys/stat.h). */

@@ -39,9 +39,16 @@ function realWorld(onDispose: (close: Close) => void): World {
       run: async (child) => (await import('./children.ts')).systemChildren.run(child),
       runBetween: async (before, after) =>
         (await import('./children.ts')).systemChildren.runBetween(before, after),
+      capture: async (child, stdin) =>
+        (await import('./children.ts')).systemChildren.capture(child, stdin),
     },
     connect: async (target, connecting) =>
       (await import('./connect.ts')).connectTo(target, env, { onDispose, warn, ...connecting }),
+    oauth: async (target) =>
+      (await import('./oauth-transport.ts')).connectOauthTo(target, env, { onDispose, warn }),
+    web: {
+      getJson: async (url, options) => (await import('./web.ts')).getJson(url, options),
+    },
     local: async (target) => (await import('./connect.ts')).localOf(target, env, warn),
     throwaway: async () => (await import('./throwaway.ts')).makeThrowaway(onDispose),
     simulate: async (request, onProgress) =>

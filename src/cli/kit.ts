@@ -1,3 +1,4 @@
+import type { Oauth } from '#client/oauth.ts'
 import type { Admin } from '#contract/admin-api.ts'
 import type { CertificateClaims } from '#contract/certificate.ts'
 import type {
@@ -26,6 +27,12 @@ export interface World {
   readonly children: Children
   /** The admin API of a target. Refusals: `authority-missing`, `authority-unreachable`. */
   readonly connect: (target: Target, options: Connecting) => Promise<Admin>
+  /**
+   * The OAuth endpoints of a target, for whoever has no credential there: none is sent along. Refusals
+   * as of `connect`.
+   */
+  readonly oauth: (target: Target) => Promise<Oauth>
+  readonly web: Web
   /** What only the machine that holds the data folder can do. */
   readonly local: (target: Target) => Promise<Local>
   /** An empty folder for an authority that is only looked at, and how to be rid of both. */
@@ -51,9 +58,10 @@ export interface Connecting {
 }
 
 /** What a command may reach for: the world, with the global flags applied. */
-export interface Kit extends Omit<World, 'connect' | 'local'> {
+export interface Kit extends Omit<World, 'connect' | 'oauth' | 'local'> {
   readonly settings: Settings
   readonly admin: () => Promise<Admin>
+  readonly oauth: () => Promise<Oauth>
   readonly local: () => Promise<Local>
   /** Colours for each stream; plain functions where that stream takes none. */
   readonly style: { readonly out: () => Promise<Style>; readonly err: () => Promise<Style> }
@@ -105,6 +113,8 @@ export interface Io {
   readonly isInTty: boolean
   readonly isOutTty: boolean
   readonly isErrTty: boolean
+  /** What is written to stderr stays in a file, and nobody reads along. */
+  readonly isErrFile: boolean
   /** Width of the terminal that stdout is; `undefined` in a pipe, where nothing is cut. */
   readonly columns: number | undefined
   /** Width of the terminal that stderr is; `undefined` in a pipe. */
@@ -161,10 +171,13 @@ export interface Files {
    * existing one. Made before the secret that is to go into it, so that none is made in vain.
    */
   claimPrivate(path: string): Promise<PrivateFile>
+  /** Opens a file that is there, to write at its end. What it is told to discard stays as it was. */
+  openAtEnd(path: string): Promise<PrivateFile>
   /** The public JWK of a public key or certificate in PEM. Refusal: `request-invalid`. */
   publicJwk(pem: string): Promise<Readonly<Record<string, unknown>>>
 }
 
+/** A file that is being written. */
 export interface PrivateFile {
   append(text: string): Promise<void>
   close(): Promise<void>
@@ -261,12 +274,33 @@ export interface Child {
   readonly env: Environment
 }
 
+/** What a child said, and how it ended: as `Children.run` has it. */
+export interface Captured {
+  readonly status: number
+  readonly out: string
+  readonly err: string
+}
+
+/** What a CI system's runner serves its jobs. */
+export interface Web {
+  /**
+   * GETs a JSON document with a bearer token, which is told to nobody else. Tries again where that may
+   * help. Refusal: `runner-unreachable`; an answer of any status is an answer.
+   */
+  getJson(
+    url: string,
+    options: { readonly bearer: string },
+  ): Promise<{ readonly status: number; readonly body: unknown }>
+}
+
 export interface Children {
   /**
    * Runs a child with our streams; forwards signals; answers with its exit status: 128 + the signal's
    * number where one ended it, 127 where there is no such program, 126 where it cannot be run.
    */
   run(child: Child): Promise<number>
+  /** Runs a child with this text as its stdin, and keeps what it prints. */
+  capture(child: Child, stdin: string): Promise<Captured>
   /**
    * As `run`, with something to do before and after that no signal cuts short. One that comes before
    * the child is started starts none.

@@ -1,3 +1,4 @@
+import type { Oauth } from '#client/oauth.ts'
 import type { Admin } from '#contract/admin-api.ts'
 import type { Kit, Local, Progress, World } from './kit.ts'
 import { liveLine } from './live.ts'
@@ -22,12 +23,14 @@ export function kitOf(world: World, settings: Settings, rehearse: Kit['rehearse'
   const { idempotencyKey } = settings
   const connecting = idempotencyKey === undefined ? {} : { idempotencyKey }
   const admin = once(async (): Promise<Admin> => world.connect(await target(), connecting))
+  const oauth = once(async (): Promise<Oauth> => world.oauth(await target()))
   const local = once(async (): Promise<Local> => world.local(await target()))
   const forPrograms = isForPrograms(settings.output)
   return {
     ...world,
     settings,
     admin,
+    oauth,
     local,
     rehearse,
     style: { out, err },

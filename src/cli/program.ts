@@ -145,6 +145,7 @@ const rehearsal =
       isInTty: false,
       isOutTty: false,
       isErrTty: false,
+      isErrFile: false,
       columns: undefined,
       errColumns: undefined,
       out: async (text) => {

@@ -13,14 +13,19 @@ const DELAY_MS_FIRST = 100
 
 /**
  * Sends again, with back-off and jitter, what the table of refusals marks `retry`. Every mutation
- * carries an idempotency key, so one whose answer was lost is not done twice.
+ * carries an idempotency key, so one whose answer was lost is not done twice. What carries none is sent
+ * again only where that `isSafe`.
  */
-export async function retrying<T>({ clock, entropy }: Retry, send: () => Promise<T>): Promise<T> {
+export async function retrying<T>(
+  { clock, entropy }: Retry,
+  send: () => Promise<T>,
+  isSafe: (problem: Problem) => boolean = () => true,
+): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
       return await send()
     } catch (thrown) {
-      if (!mayRetry(thrown) || RETRY_COUNT_MAX <= tries) throw thrown
+      if (!mayRetry(thrown) || !isSafe(thrown) || RETRY_COUNT_MAX <= tries) throw thrown
       const [chance = 0] = entropy.bytes(1)
       // Half of the delay is fixed and half is chance: clients that failed together do not return together.
       await clock.sleep(DELAY_MS_FIRST * 2 ** tries * (0.5 + chance / 512))
@@ -28,5 +33,5 @@ export async function retrying<T>({ clock, entropy }: Retry, send: () => Promise
   }
 }
 
-const mayRetry = (thrown: unknown): boolean =>
+const mayRetry = (thrown: unknown): thrown is Problem =>
   thrown instanceof Problem && rowOf(thrown.code).retry === true

@@ -9,7 +9,7 @@ export const commandTable: CommandTable = {
     client: 'Register what may ask for tokens, and change or end that',
     'client key': 'Add and remove the keys that a client signs with',
     'client secret': 'Change the secret of a client',
-    token: 'Issue, list, decode and verify tokens',
+    token: 'Issue, list, decode, verify and give back tokens',
     revocation: 'Plan, apply, prove, show and undo revocations',
     trust: 'Say which CI jobs may become which client, without a secret',
     key: 'List and rotate signing keys',
@@ -93,6 +93,11 @@ export const commandTable: CommandTable = {
       path: ['token', 'exec'],
       summary: 'Run a program with a token that lives as long as it does',
       load: async () => (await import('./token/exec.ts')).tokenExec,
+    },
+    {
+      path: ['token', 'revoke-self'],
+      summary: 'Give back a token that you hold, when you are done with it',
+      load: async () => (await import('./token/revoke-self.ts')).tokenRevokeSelf,
     },
     {
       path: ['token', 'list'],

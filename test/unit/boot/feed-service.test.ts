@@ -34,6 +34,7 @@ async function stage(heartbeatMs: number): Promise<Stage> {
     deps: world.deps,
     dispatch: world.dispatch,
     files: authorityFiles(newFolder()),
+    onFault: (fault) => void world.faults.push(fault),
     onFeedMoved: (listener) => void listeners.push(listener),
     close: async () => undefined,
   }

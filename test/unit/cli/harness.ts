@@ -3,7 +3,10 @@ import { readCertificate } from '#boot/certificate.ts'
 import { systemFiles } from '#boot/files.ts'
 import type { CommandTable } from '#cli/command.ts'
 import { commandTable } from '#cli/commands/index.ts'
+import type { Oauth } from '#client/oauth.ts'
 import {
+  type Captured,
+  type Child,
   type Connecting,
   type Context,
   type Contexts,
@@ -48,6 +51,13 @@ export interface Scene {
   /** Makes the admin API of this run, where it depends on how it is connected to. */
   readonly connect?: (options: Connecting) => Partial<Admin>
   readonly local?: Partial<Local>
+  readonly oauth?: Oauth
+  /** What a CI system's runner answers. */
+  readonly getJson?: World['web']['getJson']
+  /** What a helper program says; otherwise there is none. */
+  readonly capture?: (child: Child, stdin: string) => Captured
+  /** stderr is a file. */
+  readonly isErrFile?: boolean
   /** Texts by path. */
   readonly files?: Readonly<Record<string, string>>
   readonly contexts?: readonly Context[]
@@ -135,6 +145,7 @@ function worldOf(
       isInTty: isTty('in'),
       isOutTty: isTty('out'),
       isErrTty: isTty('err'),
+      isErrFile: scene.isErrFile === true,
       columns: isTty('out') ? columns : undefined,
       errColumns: isTty('err') ? columns : undefined,
       async out(text) {
@@ -170,6 +181,16 @@ function worldOf(
           discard: async () => void written.delete(path),
         }
       },
+      async openAtEnd(path) {
+        if (!(path in (scene.files ?? {}))) {
+          refuse('request-invalid', `${path} cannot be written: ENOENT`)
+        }
+        return {
+          append: async (text) => void written.set(path, (written.get(path) ?? '') + text),
+          close: async () => undefined,
+          discard: async () => undefined,
+        }
+      },
       publicJwk: (pem) => systemFiles.publicJwk(pem),
     },
     contexts: inMemory(scene),
@@ -183,6 +204,17 @@ function worldOf(
         await after()
         return scene.childStatus ?? 0
       },
+      async capture(child, given) {
+        return scene.capture?.(child, given) ?? { status: 127, out: '', err: 'ENOENT' }
+      },
+    },
+    async oauth(target) {
+      targets.push(target)
+      return scene.oauth ?? refuse('authority-missing', 'no authority in this test')
+    },
+    web: {
+      getJson: async (url, options) =>
+        scene.getJson?.(url, options) ?? refuse('runner-unreachable', 'no runner in this test'),
     },
     async connect(target, options) {
       targets.push(target)

@@ -65,8 +65,10 @@ describe('sending again', () => {
       'store-full',
       'store-busy',
       'authority-unreachable',
+      'authority-busy',
       'authority-stopping',
       'clock-behind',
+      'runner-unreachable',
       'issuer-unreachable',
     ])
     for (const code of codes.filter(mayRetry)) expect(problems[code].exit).toBe(75)

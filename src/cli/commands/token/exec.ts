@@ -1,3 +1,5 @@
+import { exchangeIdentity } from '#cli/ci/exchange.ts'
+import { ciFlags, mustSuitCi } from '#cli/ci/flags.ts'
 import { defineCommand } from '#cli/command.ts'
 import type { IssuedToken } from '#cli/commands/shapes.ts'
 import { duration, many, rest, text } from '#cli/flags.ts'
@@ -5,8 +7,8 @@ import { askClient } from '#cli/input.ts'
 import type { Environment, Kit } from '#cli/kit.ts'
 import { formatDuration } from '#kernel/duration.ts'
 import { Problem, refuse } from '#kernel/problem.ts'
+import { askForClient, ENV_NAME } from './issued.ts'
 
-const ENV_NAME = 'ACCESS_TOKEN'
 /** In the child's environment: what is in it was put there by one of us. */
 const MARK = 'CREDCTL_EXEC'
 /** Long enough for most work, and no longer than a leak should last where nobody revokes it. */
@@ -21,6 +23,7 @@ const SCRUBBED = [
   'ACCESS_TOKEN_EXPIRES_AT',
   'CREDCTL_TOKEN',
   'CREDCTL_ID_TOKEN',
+  'CREDCTL_ID_TOKEN_FILE',
   'CREDCTL_KEY_ENCRYPTION_KEY',
   'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
   'ACTIONS_ID_TOKEN_REQUEST_URL',
@@ -33,14 +36,14 @@ export const tokenExec = defineCommand({
   description: [
     'Issues a token, runs the program with it in its environment, and revokes it when the program ends, however it ends; an expired one counts as revoked. The program’s exit status is passed on, as 128 and the signal’s number where one ended it; signals that come here go on to it.',
     'Variables that hold other credentials are taken out of its environment. Inside of it exec refuses to run again: a token for a part of the work is asked for outside.',
+    'With --ci the token is got by the identity token of the CI job, under a trust, and is revoked by nothing but itself: no secret is stored anywhere. credctl help says more under token issue.',
     'Where this process itself is killed (SIGKILL), nobody revokes, and the token expires: keep --ttl short.',
   ],
   args: {
     command: rest('The program and its arguments', { required: true, placeholder: 'COMMAND' }),
   },
   flags: {
-    client: text('The client that it is for', {
-      required: true,
+    client: text('The client that it is for; needed without --ci', {
       placeholder: 'ID',
       complete: 'client',
       ask: askClient,
@@ -53,6 +56,7 @@ export const tokenExec = defineCommand({
       placeholder: 'AUDIENCE',
     }),
     subject: text('For whom it speaks; the client unless given', { placeholder: 'SUBJECT' }),
+    ...ciFlags,
     env: text(`Name of the variable; ${ENV_NAME} unless given`, { placeholder: 'NAME' }),
     justification: text('Why, for the audit log'),
   },
@@ -66,33 +70,47 @@ export const tokenExec = defineCommand({
       run: 'credctl token exec --client deploy-bot --env DEPLOY_TOKEN --ttl 5m -- make deploy',
       about: 'Under another name, for five minutes at most',
     },
+    {
+      run: 'credctl token exec --ci --scope deploy:prod -- ./deploy.sh',
+      about: 'In a CI job, without a secret',
+    },
   ],
   output: [],
   exits: {
     2: 'the command line is wrong, or it runs inside of itself already',
+    4: 'with --ci: there is no identity token to be had here',
+    5: 'the client may not have that; with --ci also: no trust lets the job in',
     126: 'the program cannot be run',
     127: 'there is no such program',
   },
-  seeAlso: ['token issue', 'revoke'],
+  seeAlso: ['token issue', 'token revoke-self', 'revoke'],
 
   async run(kit, input) {
     const name = input.env ?? ENV_NAME
     mustBeName(name)
     mustNotNest(kit)
+    mustSuitCi(input, {
+      '--client': input.client !== undefined,
+      '--subject': input.subject !== undefined,
+      '--justification': input.justification !== undefined,
+    })
     const [command, ...args] = input.command
     if (command === undefined) {
       return refuse('usage-invalid', 'the program to run is missing', {
         next: 'credctl token exec --client deploy-bot -- ./deploy.sh',
       })
     }
+    const { issue, revoke } = input.ci ? byIdentity : byAdministrator
     let issued: IssuedToken | undefined
     const status = await kit.children.runBetween(
       async () => {
         issued = await issue(kit, input)
-        return { command, args, env: environmentOf(kit.env, name, issued) }
+        const { idTokenVariable } = input
+        const scrubbed = [...SCRUBBED, ...(idTokenVariable === undefined ? [] : [idTokenVariable])]
+        return { command, args, env: environmentOf(kit.env, name, issued, scrubbed) }
       },
       async () => {
-        if (issued !== undefined) await revoked(kit, issued)
+        if (issued !== undefined) await revoked(kit, issued, revoke)
       },
     )
     return { status }
@@ -114,10 +132,31 @@ function mustNotNest({ env }: Kit): void {
   })
 }
 
-async function issue(kit: Kit, input: Input): Promise<IssuedToken> {
+/** Where a token comes from, and how it is ended by the same right. */
+interface Source {
+  readonly issue: (kit: Kit, input: Input) => Promise<IssuedToken>
+  /** Refusal `nothing-matched`, or none, where nothing of it is left. */
+  readonly revoke: (kit: Kit, issued: IssuedToken) => Promise<unknown>
+}
+
+const byIdentity: Source = {
+  issue: (kit, input) => exchangeIdentity(kit, { ...input, ttl: input.ttl ?? TTL_SECONDS }),
+  revoke: async (kit, { token }) => (await kit.oauth()).revokeSelf(token),
+}
+
+const byAdministrator: Source = {
+  issue: issueAsAdministrator,
+  async revoke(kit, { credential }) {
+    const { revoke } = await kit.admin()
+    return revoke({ selector: { tokens: [credential.id] }, reason: 'sign-out' })
+  },
+}
+
+async function issueAsAdministrator(kit: Kit, input: Input): Promise<IssuedToken> {
+  const clientId = input.client ?? (await askForClient(kit))
   const { issueTokens } = await kit.admin()
   const { items } = await issueTokens({
-    clientId: input.client,
+    clientId,
     ...(input.scope.length === 0 ? {} : { scopes: [...input.scope] }),
     ...(input.audience.length === 0 ? {} : { audience: [...input.audience] }),
     ...(input.subject === undefined ? {} : { subject: input.subject }),
@@ -140,8 +179,8 @@ function environmentOf(
   inherited: Environment,
   name: string,
   { token, credential }: IssuedToken,
+  scrubbed: readonly string[],
 ): Environment {
-  const scrubbed: readonly string[] = SCRUBBED
   const kept = Object.entries(inherited).filter(([key]) => !scrubbed.includes(key))
   return {
     ...Object.fromEntries(kept),
@@ -155,10 +194,10 @@ function environmentOf(
  * Revokes the token whatever the program did. That nothing is left of it is success; that it cannot be
  * revoked now is said and does not hide how the program ended: the token expires by itself.
  */
-async function revoked(kit: Kit, { credential }: IssuedToken): Promise<void> {
-  const { revoke } = await kit.admin()
+async function revoked(kit: Kit, issued: IssuedToken, revoke: Source['revoke']): Promise<void> {
+  const { credential } = issued
   try {
-    await revoke({ selector: { tokens: [credential.id] }, reason: 'sign-out' })
+    await revoke(kit, issued)
   } catch (failure) {
     if (!(failure instanceof Problem)) throw failure
     if (failure.code === 'nothing-matched') return

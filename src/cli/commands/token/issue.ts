@@ -1,6 +1,6 @@
+import { ciFlags, mustSuitCi } from '#cli/ci/flags.ts'
 import { defineCommand } from '#cli/command.ts'
-import { type IssuedToken, issuedShape, tokens } from '#cli/commands/shapes.ts'
-import { shellQuote } from '#cli/confirm.ts'
+import { type IssuedToken, issuedShape } from '#cli/commands/shapes.ts'
 import { duration, integer, keyValue, many, text } from '#cli/flags.ts'
 import { askClient } from '#cli/input.ts'
 import type { Kit, PrivateFile } from '#cli/kit.ts'
@@ -8,14 +8,21 @@ import { batch, list, record } from '#cli/view.ts'
 import { COUNT_MAX } from '#contract/limits.ts'
 import { formatDuration } from '#kernel/duration.ts'
 import { refuse } from '#kernel/problem.ts'
+import {
+  askForClient,
+  type Delivered,
+  ENV_NAME,
+  envText,
+  headline,
+  tokenLines,
+  withoutToken,
+} from './issued.ts'
 
 /** More than this in one run is a load test. */
 const TOKENS_MAX = 100_000
-const ENV_NAME = 'ACCESS_TOKEN'
 
 const flags = {
-  client: text('The client that it is for', {
-    required: true,
+  client: text('The client that it is for; needed without --ci', {
     placeholder: 'ID',
     complete: 'client',
     ask: askClient,
@@ -34,6 +41,7 @@ const flags = {
   env: text(`Name of the variable under -o env; ${ENV_NAME} unless given`, {
     placeholder: 'NAME',
   }),
+  ...ciFlags,
   outFile: text('Write the token to a new file (mode 0600), and not to stdout', {
     placeholder: 'FILE',
     complete: 'file',
@@ -47,6 +55,7 @@ export const tokenIssue = defineCommand({
   description: [
     'Prints the token this once: from then on there is only its id, by which it is listed and revoked. A lifetime longer than policy allows is shortened, which is said on stderr and, as clampedFrom, in the JSON.',
     'On a terminal, client and scopes that are not named are picked from lists; a script that names no scope gets all that the client may have.',
+    'With --ci a job of GitHub Actions, GitLab or Buildkite proves by its identity token what it is, and a trust says which client that makes it: no secret is stored, and none is sent. The token is masked in the log where the system can do that, and goes into $GITHUB_OUTPUT (token, expires-at, credential-id) or a file; it is printed only where -o token, env or a JSON format asks for it. A refusal shows each claim, what was expected and what the job has.',
     'For scripts: -o token prints the token alone, -o env two lines for a shell, and --out-file keeps it out of stdout and thus out of logs.',
   ],
   args: {},
@@ -65,6 +74,10 @@ export const tokenIssue = defineCommand({
       about: 'Into the environment: ACCESS_TOKEN and ACCESS_TOKEN_EXPIRES_AT',
     },
     {
+      run: 'credctl token issue --ci --server https://auth.example.com --scope deploy:prod',
+      about: 'In a CI job, without a secret; on GitHub into the outputs of the step',
+    },
+    {
       run: 'credctl token issue --client load --count 1000 --tag run=7 -o jsonl > tokens.jsonl',
       about: 'Many at once, one a line',
     },
@@ -76,13 +89,24 @@ export const tokenIssue = defineCommand({
   },
   exits: {
     3: 'there is no such client',
-    5: 'the client may not have that, is disabled, or issuing to it is blocked',
+    4: 'with --ci: there is no identity token to be had here',
+    5: 'the client may not have that, is disabled, or issuing to it is blocked; with --ci also: no trust lets the job in',
+    75: 'the authority, or with --ci the CI system, cannot be reached',
   },
-  seeAlso: ['token list', 'token verify', 'revoke', 'client create'],
+  seeAlso: [
+    'token list',
+    'token verify',
+    'token exec',
+    'token revoke-self',
+    'trust create',
+    'revoke',
+  ],
 
   async run(kit, input) {
     mustFit(kit, input)
-    const scope = await scopesOf(kit, input)
+    if (input.ci) return (await import('./issue-ci.ts')).issueToJob(kit, input)
+    const client = input.client ?? (await askForClient(kit))
+    const scope = await scopesOf(kit, { ...input, client })
     // Before anything is issued: a token that cannot be written anywhere would be lost.
     const file =
       input.outFile === undefined ? undefined : await kit.files.claimPrivate(input.outFile)
@@ -94,7 +118,7 @@ export const tokenIssue = defineCommand({
       return issued.map((one) => withoutToken(one, input.outFile ?? ''))
     }
     try {
-      await issue(kit, { ...input, scope }, deliver)
+      await issue(kit, { ...input, client, scope }, deliver)
     } finally {
       await closed(file, written)
     }
@@ -102,17 +126,19 @@ export const tokenIssue = defineCommand({
   },
 })
 
-type Input = Parameters<typeof tokenIssue.run>[1]
-/** A token as it is printed; one that went into a file is not printed too. */
-type Delivered = IssuedToken | (Omit<IssuedToken, 'token'> & { readonly outFile: string })
+type Given = Parameters<typeof tokenIssue.run>[1]
+type Input = Given & { readonly client: string }
 type Deliver = (issued: readonly IssuedToken[]) => Promise<readonly Delivered[]>
 
-function withoutToken(issued: IssuedToken, outFile: string): Delivered {
-  const { token: _, ...rest } = issued
-  return { ...rest, outFile }
-}
-
-function mustFit({ settings }: Kit, { env, count }: Input): void {
+function mustFit({ settings }: Kit, input: Given): void {
+  const { env, count } = input
+  mustSuitCi(input, {
+    '--client': input.client !== undefined,
+    '--subject': input.subject !== undefined,
+    '--tag': 0 < Object.keys(input.tag).length,
+    '--justification': input.justification !== undefined,
+    '--count': count !== 1,
+  })
   if (env !== undefined && settings.output !== 'env') {
     refuse('usage-invalid', '--env names the variable of -o env, which is not asked for', {
       next: 'add -o env',
@@ -277,25 +303,6 @@ async function showTexts(
   if (outFile !== undefined) kit.hint(`the tokens are in ${outFile}, which only you can read`)
   kit.hint('their ids, and all else about them: credctl token list, or -o json')
 }
-
-function headline(
-  issued: readonly Pick<IssuedToken, 'credential' | 'expiresIn'>[],
-  count = 1,
-): string {
-  const [first] = issued
-  if (first === undefined) return ''
-  const { credential, expiresIn } = first
-  const what = count === 1 ? 'a token' : tokens(count)
-  const scopes = credential.scopes.join(' ')
-  return `Issued ${what} to ${credential.clientId} for ${scopes}, valid for ${formatDuration(expiresIn)}.`
-}
-
-const tokenLines = (issued: readonly IssuedToken[]): string =>
-  issued.map(({ token }) => `${token}\n`).join('')
-
-/** Quoted for a POSIX shell, although neither a token nor a time needs it. */
-const envText = ({ token, credential }: IssuedToken, name: string): string =>
-  `${name}=${shellQuote(token)}\n${name}_EXPIRES_AT=${shellQuote(credential.expiresAt)}\n`
 
 const fileText = ({ settings }: Kit, issued: readonly IssuedToken[], name: string): string =>
   settings.output === 'env' ? issued.map((one) => envText(one, name)).join('') : tokenLines(issued)

@@ -84,7 +84,10 @@ export const claimShape = shape<ClaimLine>({
 })
 
 /** The claims and conditions of a finding as lines; what a token lacks is `MISSING`. */
-export const claimLines = ({ claims, conditions }: TrustFinding): ClaimLine[] => [
+export const claimLines = ({
+  claims,
+  conditions,
+}: Pick<TrustFinding, 'claims' | 'conditions'>): ClaimLine[] => [
   ...claims.map(({ claim, expected, actual, ok }) => ({
     claim,
     expected,
