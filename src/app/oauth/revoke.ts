@@ -60,8 +60,8 @@ export interface HandedBack {
 }
 
 /**
- * Revokes a token for whoever holds it, whatever client it is of: to hold a token is all that it takes to
- * use it, so it is enough to put an end to it. RFC 7009 has a client with credentials prove itself first,
+ * Revokes a token, and what derives from it, for whoever holds it, whatever client it is of: to hold a token
+ * is all that it takes to use it, so it is enough to put an end to it. RFC 7009 has a client with credentials prove itself first,
  * and a job that was handed a token has none; so this is an endpoint beside that one.
  *
  * Refusals: `request-invalid`.
@@ -76,7 +76,9 @@ export async function revokeHeld(core: OauthCore, request: OauthRequest): Promis
   if (claims === undefined || verdict === 'invalid') return { result: 'unknown' }
   const credentialId = String(claims['jti'])
   if (verdict === 'revoked') return { result: 'already-revoked', credentialId }
-  if (verdict === 'expired') return { result: 'expired', credentialId }
+  if (verdict === 'expired' && !(await hasDescendants(core, credentialId))) {
+    return { result: 'expired', credentialId }
+  }
   await core.selfRevocations.revoke(credentialId, holderOf(credentialId, request))
   return { result: 'revoked', credentialId }
 }

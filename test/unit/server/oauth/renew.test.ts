@@ -439,6 +439,18 @@ describe('what derives from a token', () => {
     expect(await verdictOf(world, second)).toBe('revoked')
   })
 
+  it('is ended by whoever holds the first, even when that has expired', async () => {
+    const { world, issue, renewed } = await stage()
+    const first = await issue({ ttlSeconds: 60 })
+    const second = await renewed(first)
+    world.clock.advance(120_000)
+    expect(await verdictOf(world, first)).toBe('expired')
+    const { status, body } = await world.post('selfRevocation', { token: first })
+    expect(body).toEqual({ result: 'revoked', credential_id: idOf(first) })
+    expect(status).toBe(200)
+    expect(await verdictOf(world, second)).toBe('revoked')
+  })
+
   it('is not begotten while a block lasts, of its session alone too, unless that is spared', async () => {
     const { world, issue, renew, renewed } = await stage()
     const token = await issue()
