@@ -1,6 +1,7 @@
 import os from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { randomFillSync } from 'node:crypto'
+import * as resources from './verifier/resource.ts'
 import { startVerifier } from './verifier/shell.ts'
 import type * as published from './verifier/types.ts'
 import { VERSION } from './version.ts'
@@ -34,3 +35,6 @@ export const createVerifier: typeof published.createVerifier = (options) =>
     version: VERSION,
     startMsMax: 5_000,
   })
+
+export const protectedResourceMetadata: typeof published.protectedResourceMetadata =
+  resources.protectedResourceMetadata

@@ -1,5 +1,6 @@
 import { askForToken, type Given, givenIn, isRefused, malformed, refusalOf } from './refusal.ts'
 import type { Refusal } from './refusal.ts'
+import { asksForMetadata, metadataAnswer, pointing } from './resource.ts'
 import type {
   Accepted,
   Decision,
@@ -15,7 +16,15 @@ export type Verify = (token: string, options: GuardOptions) => Promise<Decision>
 
 /** Express, Connect and the like. What is refused is answered; `next` is called for the rest. */
 export function middlewareOf(verify: Verify, options: GuardOptions): Middleware {
+  const { resource } = options
   const handle: AsyncMiddleware = async (request, response, next) => {
+    const { method, originalUrl, url = '' } = request
+    if (
+      resource !== undefined &&
+      asksForMetadata(resource, { method, target: originalUrl ?? url })
+    ) {
+      return answerWith(response, metadataAnswer(resource))
+    }
     const admitted = await admit(verify, given(request), options)
     if (!('verdict' in admitted)) return answerWith(response, admitted)
     request.credctl = admitted
@@ -32,6 +41,12 @@ export async function guardOf(
   request: RequestLike,
   options: GuardOptions,
 ): Promise<Accepted | FetchResponse> {
+  const { resource } = options
+  const target = request.url.replace(/^[^/]*\/\/[^/?]*/, '')
+  if (resource !== undefined && asksForMetadata(resource, { method: request.method, target })) {
+    const { status, headers, body } = metadataAnswer(resource)
+    return new Response(request.method === 'HEAD' ? null : body, { status, headers })
+  }
   const header = request.headers.get('authorization')
   const authorization = header === null ? [] : [header]
   const admitted = await admit(verify, givenIn({ authorization, url: request.url }), options)
@@ -41,6 +56,21 @@ export async function guardOf(
 }
 
 async function admit(
+  verify: Verify,
+  found: Given,
+  options: GuardOptions,
+): Promise<Accepted | Refusal> {
+  const admitted = await judge(verify, found, options)
+  const { resource } = options
+  if ('verdict' in admitted || resource === undefined) return admitted
+  const challenge = admitted.headers['www-authenticate']
+  // What is malformed, or cannot be known now, no metadata helps.
+  if (challenge === undefined || admitted.status === 400) return admitted
+  const headers = { ...admitted.headers, 'www-authenticate': pointing(challenge, resource) }
+  return { ...admitted, headers }
+}
+
+async function judge(
   verify: Verify,
   found: Given,
   options: GuardOptions,
@@ -61,7 +91,13 @@ function given({ url = '', headers, rawHeaders }: IncomingRequest): Given {
   return givenIn({ authorization: 0 < raw.length ? raw : plain, url })
 }
 
-function answerWith(response: OutgoingResponse, { status, headers, body }: Refusal): void {
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+function answerWith(response: OutgoingResponse, { status, headers, body }: Answer): void {
   response.statusCode = status
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   response.end(body)

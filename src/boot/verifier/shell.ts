@@ -13,6 +13,7 @@ import { createHttpClient } from './http.ts'
 import { createKeeper, type Keeper, keepingPausesMs, readKept } from './kept-file.ts'
 import { type Settled, settle, settleWanted } from './options.ts'
 import { nodeSignatures } from './signature.ts'
+import { settleResource } from './resource.ts'
 import type {
   AbortSignalLike,
   Alarm,
@@ -193,9 +194,13 @@ function facade(parts: Parts): { readonly verifier: Verifier; readonly closed: P
     },
     middleware: (options = {}) => {
       settleWanted(options)
+      settleResource(options.resource, parts.settled.audiences)
       return middlewareOf(verify, options)
     },
-    guard: (request, options = {}) => guardOf(verify, request, options),
+    guard: async (request, options = {}) => {
+      settleResource(options.resource, parts.settled.audiences)
+      return guardOf(verify, request, options)
+    },
     status: () => statusOf(parts),
     close,
     [Symbol.asyncDispose]: close,

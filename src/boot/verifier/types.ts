@@ -113,7 +113,39 @@ export interface Watch extends Disposable {
   (...ignored: readonly unknown[]): void
 }
 
-export type GuardOptions = Omit<VerifyOptions, 'proof'>
+export interface GuardOptions extends Omit<VerifyOptions, 'proof'> {
+  /**
+   * Serves its metadata, and points to that where a token is refused (RFC 9728). Its name must be one of
+   * the verifier's audiences.
+   */
+  readonly resource?: ProtectedResource
+}
+
+export interface ProtectedResourceOptions {
+  /** What this resource server is called in tokens: an https URL. */
+  readonly resource: string
+  /** The issuers whose tokens it takes. */
+  readonly authorizationServers: readonly string[]
+  /** Scopes that clients may ask for. */
+  readonly scopes?: readonly string[]
+  /** For people. */
+  readonly name?: string
+  readonly documentation?: string
+}
+
+/** What a resource server says of itself, and where (RFC 9728). */
+export interface ProtectedResource {
+  /** Where clients look for it. */
+  readonly url: string
+  /** The same without its host. */
+  readonly path: string
+  readonly document: Readonly<Record<string, unknown>>
+}
+
+/** Throws where an option is wrong. */
+export declare function protectedResourceMetadata(
+  options: ProtectedResourceOptions,
+): ProtectedResource
 
 /** The claims of an access token (RFC 9068). */
 export interface Claims {
@@ -216,7 +248,10 @@ export interface VerifierStatus {
 
 /** What is used of a request of Node's. */
 export interface IncomingRequest {
+  readonly method?: string | undefined
   readonly url?: string | undefined
+  /** As it was before a router took its own part away. */
+  readonly originalUrl?: string | undefined
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly rawHeaders?: readonly string[]
   /** Set where the token was accepted. */
@@ -238,6 +273,7 @@ export type Middleware = (
 
 /** What is used of a `Request`. */
 export interface RequestLike {
+  readonly method?: string
   readonly url: string
   readonly headers: { get(name: string): string | null }
 }
