@@ -7,6 +7,7 @@ import {
   type Terms,
 } from '#domain/revocation/revoke.ts'
 import { phrase, resolvesToList } from '#domain/revocation/selector.ts'
+import { instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Reading, Writing } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
@@ -112,12 +113,33 @@ async function carryOut(
       : await match(deps, within(tx), terms, now, { earlier: count, isFinal: true })
   if (isNothing(terms, matching)) return await vain(tx, terms, matching, said)
   const meanwhile = growthSince(planned, matching.matched)
+  // First, so that whoever has applied the key's entry has applied this one.
+  const derived = await revokeDerived(deps, context, tx, terms)
   const revocation = await publish(deps, context, tx, terms, matching)
   return {
     result: { revocation, ...itemsOf(matching), ...meanwhile },
     target: `revocation:${revocation.id}`,
-    detail: { ...detailOf(revocation, said), ...meanwhile },
+    detail: { ...detailOf(revocation, said), ...meanwhile, ...derived },
   }
+}
+
+/**
+ * What was renewed since a rotation is signed with another key. It goes with the key that its first token
+ * was signed with all the same: whoever has stolen that could have made what it was renewed from.
+ */
+async function revokeDerived(
+  deps: Deps,
+  context: Context,
+  tx: Writing,
+  { selector: { keys }, reason }: Terms,
+): Promise<{ readonly derivedRevocationId?: string }> {
+  if (keys === undefined) return {}
+  const { at: now } = await authorityTime(deps, tx)
+  const leewayMs = deps.policy.defaults.leewaySeconds * 1000
+  const tokens = await tx.derivedFromKeys(keys, instant(now - leewayMs))
+  if (tokens.length === 0) return {}
+  const revocation = await revokeForEvent(deps, context, tx, { tokens: [...tokens] }, reason)
+  return revocation === undefined ? {} : { derivedRevocationId: revocation.id }
 }
 
 const itemsOf = ({ items, itemCounts }: Items): Items =>

@@ -56,6 +56,11 @@ export interface Reading {
   selectCredentials(selection: CredentialSelection): Promise<readonly Credential[]>
   /** The unexpired credentials that derive, over any number of steps, from any of these. */
   descendants(ids: readonly string[], expiringAfter: Instant): Promise<readonly Credential[]>
+  /**
+   * The unexpired credentials that derive, over any number of steps, from any that one of these keys has
+   * signed, and that none of them has; by id.
+   */
+  derivedFromKeys(keyIds: readonly string[], expiringAfter: Instant): Promise<readonly string[]>
   countLiveByKey(expiringAfter: Instant): Promise<ReadonlyMap<string, number>>
   /** The latest expiry of any credential, of one key's where given. */
   largestExpiry(keyId?: string): Promise<Instant | undefined>

@@ -115,6 +115,29 @@ export const descendants = (
 ): readonly Credential[] =>
   db.all<CredentialRow>(DESCENDANTS, [text(ids), toSeconds(expiringAfter)]).map(credentialOf)
 
+/**
+ * From those that derive upwards, few as they are, and not from the many that a key has signed; the
+ * cross join is what keeps SQLite to that order.
+ */
+const DERIVED_FROM_KEYS = `
+WITH RECURSIVE derived (id) AS (
+  SELECT c.id FROM credential AS c CROSS JOIN credential AS p ON p.id = c.parent_id
+  WHERE c.parent_id IS NOT NULL AND p.key_id IN (SELECT value FROM json_each(?1))
+  UNION
+  SELECT c.id FROM derived JOIN credential AS c ON c.parent_id = derived.id
+)
+SELECT id FROM credential
+WHERE id IN (SELECT id FROM derived) AND ?2 < expires_s
+  AND key_id NOT IN (SELECT value FROM json_each(?1))
+ORDER BY id`
+
+export const derivedFromKeys = (
+  db: Connection,
+  keyIds: readonly string[],
+  expiringAfter: Instant,
+): readonly string[] =>
+  db.all<[string]>(DERIVED_FROM_KEYS, [text(keyIds), toSeconds(expiringAfter)]).map(([id]) => id)
+
 /** The keys that any credential was signed with: one jump in the index for each, not one a row. */
 const USED_KEYS = `
 WITH RECURSIVE used (key_id) AS (

@@ -15,6 +15,7 @@ import type { Connection } from './connection.ts'
 import { listCredentials, selectCredentials } from './credential-lists.ts'
 import {
   countLiveByKey,
+  derivedFromKeys,
   descendants,
   findCredential,
   insertCredentials,
@@ -98,6 +99,7 @@ export const readingOn = ({ use }: Turn): Reading => ({
   listCredentials: async (filter, page) => listCredentials(use(), filter, page),
   selectCredentials: async (selection) => selectCredentials(use(), selection),
   descendants: async (ids, expiringAfter) => descendants(use(), ids, expiringAfter),
+  derivedFromKeys: async (keyIds, expiringAfter) => derivedFromKeys(use(), keyIds, expiringAfter),
   countLiveByKey: async (expiringAfter) => countLiveByKey(use(), expiringAfter),
   largestExpiry: async (keyId) => largestExpiry(use(), keyId),
   longestLifetime: async (expiringAfter, aboveSeconds) =>

@@ -154,6 +154,30 @@ function kinContract(open: OpenStore): void {
       expect(await of([])).toEqual([])
     }))
 
+  it('may derive from what a key has signed, and be signed with another', () =>
+    withStore(open, async (store) => {
+      const [a, b, c] = [{ keyId: 'key_a' }, { keyId: 'key_b' }, { keyId: 'key_c' }]
+      await store.write((tx) =>
+        tx.insertCredentials([
+          credential('cred_a', { ...a, expiresAt: secondsLater(-1) }),
+          credential('cred_b', { ...a, parentId: 'cred_a' }),
+          credential('cred_c', { ...b, parentId: 'cred_b', expiresAt: secondsLater(-1) }),
+          credential('cred_d', { ...c, parentId: 'cred_c' }),
+          credential('cred_e', { ...b, parentId: 'cred_a', expiresAt: NOW }),
+          credential('cred_f', b),
+          credential('cred_g', { ...c, parentId: 'cred_f' }),
+          credential('cred_h', { ...c, parentId: 'cred_gone' }),
+        ]),
+      )
+      const of = (...keys: string[]) => store.read((tx) => tx.derivedFromKeys(keys, NOW))
+      expect(await of('key_a')).toEqual(['cred_d'])
+      expect(await of('key_b')).toEqual(['cred_d', 'cred_g'])
+      expect(await of('key_a', 'key_b')).toEqual(['cred_d', 'cred_g'])
+      expect(await of('key_c')).toEqual([])
+      expect(await of('key_a', 'key_c')).toEqual([])
+      expect(await of()).toEqual([])
+    }))
+
   it('may name each other as parents without end', () =>
     withStore(open, async (store) => {
       const ring = [

@@ -8,6 +8,7 @@ import { listAudit } from '#store/sqlite/audit.ts'
 import { listCredentials, selectCredentials } from '#store/sqlite/credential-lists.ts'
 import {
   countLiveByKey,
+  derivedFromKeys,
   descendants,
   insertCredentials,
   largestExpiry,
@@ -106,6 +107,7 @@ describe('few are looked up one by one:', () => {
   it.for<[string, string, (it: Connection) => unknown]>([
     ['select tokens', 'sqlite_autoindex_credential_1 (id=?', select({ tokens: ['a', 'b'] })],
     ['descendants', 'credential_parent (parent_id=?', (it) => descendants(it, ['a'], NOW)],
+    ['derivedFromKeys', 'credential_parent (parent_id>?)', (it) => derivedFromKeys(it, ['a'], NOW)],
     [
       'candidates',
       'target USING PRIMARY KEY (dimension=? AND value=?)',

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { createServer as createHttps } from 'node:https'
+import { protectedResourceMetadata } from '#boot/verifier/resource.ts'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createVerifier } from '#boot/verifier.ts'
 import { settle } from '#boot/verifier/options.ts'
@@ -54,6 +55,13 @@ describe('a verifier', () => {
     expect(await verdict({ maxAgeSeconds: 60 })).toBe('step-up-required')
     await expect(verdict({ scopes: 'read' })).rejects.toMatchObject({ code: 'usage-invalid' })
     expect(() => verifier.middleware({ scopes: [''] })).toThrow(/scopes/)
+    const resource = protectedResourceMetadata({
+      resource: 'https://somebody.example',
+      authorizationServers: ['https://auth.example'],
+    })
+    expect(() => verifier.middleware({ resource })).toThrow(/audiences/)
+    const request = new Request('https://somebody.example')
+    await expect(verifier.guard(request, { resource })).rejects.toThrow(/audiences/)
     const text = undefined as unknown as string
     expect(await verifier.verify(text)).toEqual({ verdict: 'invalid', detail: 'it is no text' })
   })

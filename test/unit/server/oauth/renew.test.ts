@@ -451,6 +451,33 @@ describe('what derives from a token', () => {
     expect(await verdictOf(world, second)).toBe('revoked')
   })
 
+  it('is revoked with the key that the first was signed with, by whichever it is signed itself', async () => {
+    const { world, issue, renew, renewed } = await stage()
+    const first = await issue()
+    const stolen = String(opened(first).header['kid'])
+    const { key } = await world.admin.rotateKey({})
+    const second = await renewed(first)
+    const other = await issue()
+    expect(opened(second).header['kid']).toBe(key.id)
+    const { revocation } = await world.admin.revoke({
+      selector: { keys: [stolen] },
+      reason: 'compromise',
+    })
+    expect(await verdictOf(world, second)).toBe('revoked')
+    expect(await renew(second)).toEqual(REFUSED)
+    expect(await verdictOf(world, other)).toBe('accepted')
+    const [byKey, derived] = (await world.admin.listRevocations({})).items
+    expect(byKey?.id).toBe(revocation?.id)
+    // Who waits until the key's is enforced has waited for both.
+    expect(derived?.position).toBeLessThan(byKey?.position ?? 0)
+    expect(derived).toMatchObject({ final: true, reason: 'compromise' })
+    expect(await world.audit('revocation.create')).toEqual([
+      expect.objectContaining({
+        detail: expect.objectContaining({ derivedRevocationId: derived?.id }),
+      }),
+    ])
+  })
+
   it('is not begotten while a block lasts, of its session alone too, unless that is spared', async () => {
     const { world, issue, renew, renewed } = await stage()
     const token = await issue()
