@@ -92,7 +92,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('lift' as const), which: nat }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('unblock' as const), which: nat }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('rotate' as const) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), seconds: fc.nat(250) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('wait' as const), seconds: fc.nat(400) }) },
 )
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
 
@@ -287,7 +287,7 @@ describe('what was renewed', { timeout: 120_000 }, () => {
         expect(world.faults).toEqual([])
         await world.store.close()
       }),
-      { numRuns: 60 },
+      { numRuns: 80 },
     )
     // What never happened has proved nothing.
     for (const sometimes of [
