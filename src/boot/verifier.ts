@@ -23,18 +23,16 @@ const entropy = {
   },
 }
 
+/** One for all verifiers of the process, so that they share its readings. */
+const clock = {
+  steadyMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  uptimeSeconds: () => os.uptime(),
+}
+
 /** Follows an authority's feed and decides on its tokens; see `types.ts`, which is what is published. */
 export const createVerifier: typeof published.createVerifier = (options) =>
-  startVerifier(options, {
-    clock: {
-      steadyMs: () => performance.now(),
-      wallMs: () => Date.now(),
-      uptimeSeconds: () => os.uptime(),
-    },
-    entropy,
-    version: VERSION,
-    startMsMax: 5_000,
-  })
+  startVerifier(options, { clock, entropy, version: VERSION, startMsMax: 5_000 })
 
 export const protectedResourceMetadata: typeof published.protectedResourceMetadata =
   resources.protectedResourceMetadata

@@ -8,16 +8,17 @@ function machine({ stepMs = 10, startedMs = 5_123_456 } = {}) {
   let slept = 0
   let set = 0
   let uptimeReads = 0
-  const clock = createLocalClock({
+  const sources = {
     steadyMs: () => steady,
     wallMs: () => 1_700_000_000_000 + steady + slept + set,
     uptimeSeconds: () => {
       uptimeReads += 1
       return (Math.floor((startedMs + steady + slept) / stepMs) * stepMs) / 1000
     },
-  })
+  }
+  const clock = createLocalClock(sources)
   const bench = {
-    clock,
+    another: () => createLocalClock(sources),
     run: (ms: number) => void (steady += ms),
     sleep: (ms: number) => void (slept += ms),
     setWall: (ms: number) => void (set += ms),
@@ -160,6 +161,38 @@ describe('the local clock', () => {
     expect(read().hasResumed).toBe(false)
     sleep(1_000)
     expect(read().hasResumed).toBe(true)
+  })
+
+  it('is read once for all who read the same sources', () => {
+    const { run, read, reads, another } = machine()
+    const others = Array.from({ length: 100 }, another)
+    const before = reads()
+    for (let i = 0; i < 10; i++) {
+      run(20)
+      const { nowMicros } = read()
+      for (const other of others) {
+        expect(other.read()).toEqual({ nowMicros, hasResumed: false })
+      }
+    }
+    expect(reads()).toBe(before + 10)
+  })
+
+  it('tells of a resume to each, whoever saw it first, and to none that came later', () => {
+    const { run, sleep, read, another } = machine()
+    const second = another()
+    run(20)
+    second.read()
+    sleep(60_000)
+    expect(second.read().hasResumed).toBe(true)
+    const later = another()
+    expect(read().hasResumed).toBe(true)
+    expect(later.read().hasResumed).toBe(false)
+    expect([second.read().hasResumed, read().hasResumed]).toEqual([false, false])
+    // Nobody has seen this one yet, and it was over before anybody began.
+    sleep(60_000)
+    const latest = another()
+    expect(latest.read().hasResumed).toBe(false)
+    expect([second, later].map((clock) => clock.read().hasResumed)).toEqual([true, true])
   })
 
   it('is no suspend where the process waits between two readings', () => {
