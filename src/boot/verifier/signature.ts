@@ -3,7 +3,13 @@ import type { VerifySignature } from '#verifier/signature.ts'
 
 /** Heads that every verifier of this process is sent alike; few, since each is followed by a newer one. */
 const JUDGED_MAX = 64
-const judged = new Map<string, boolean>()
+const judged = new Map<string, Judged>()
+
+/** The last answer about a text, and the key that it was about. */
+interface Judged {
+  readonly key: KeyName
+  readonly isGood: boolean
+}
 
 /**
  * ES256 by `node:crypto` (RFC 7518 §3.4).
@@ -14,18 +20,37 @@ const judged = new Map<string, boolean>()
  */
 export function nodeSignatures(): VerifySignature {
   return (jwk, { signed, signature }, text) => {
-    // First, since two keys of one point may be meant for different uses.
+    const known = judged.get(text)
+    if (known !== undefined && isNamed(known.key, jwk)) return known.isGood
     const key = readyKey(jwk)
+    // There is no answer to keep: it is about the key alone.
     if (key === null) return false
-    const name = `${jwk['x']} ${jwk['y']} ${text}`
-    const known = judged.get(name)
-    if (known !== undefined) return known
     const isGood = verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, signature)
     if (JUDGED_MAX <= judged.size) judged.delete(judged.keys().next().value ?? '')
-    judged.set(name, isGood)
+    judged.set(text, { key: nameOf(jwk), isGood })
     return isGood
   }
 }
+
+/** All of a key that an answer depends on: two keys of one point may be meant for different uses. */
+type KeyName = Readonly<Record<'kty' | 'crv' | 'x' | 'y' | 'use' | 'alg', string | undefined>>
+
+const nameOf = ({ kty, crv, x, y, use, alg }: Readonly<Record<string, string>>): KeyName => ({
+  kty,
+  crv,
+  x,
+  y,
+  use,
+  alg,
+})
+
+const isNamed = (name: KeyName, jwk: Readonly<Record<string, string>>): boolean =>
+  name.x === jwk['x'] &&
+  name.y === jwk['y'] &&
+  name.kty === jwk['kty'] &&
+  name.crv === jwk['crv'] &&
+  name.use === jwk['use'] &&
+  name.alg === jwk['alg']
 
 const READY_MAX = 256
 const ready = new Map<string, KeyObject | null>()

@@ -95,6 +95,65 @@ describe('server-sent events', () => {
     )
   })
 
+  it('reads alike what came to another reader before, whatever it has left over itself', () => {
+    const whole = fc.constantFrom(
+      'data: a\n\n',
+      'event: e\ndata: b\n\n',
+      ': c\n\n',
+      'data: a\n\r\n',
+    )
+    const part = fc.constantFrom(
+      '',
+      'data',
+      'data: x\n',
+      'event: y\n',
+      '\r',
+      '\n',
+      '\uFEFF',
+      '\uFEFFdata: z\n\n',
+    )
+    const chunk = fc.array(whole, { minLength: 1, maxLength: 3 }).map((all) => all.join(''))
+    const chunkOrPart = fc.oneof({ weight: 3, arbitrary: chunk }, part)
+    // A part of a character at the end of a chunk is the beginning of the next.
+    const before = fc.tuple(part, fc.constantFrom([], [0xc3], [0xf0, 0x9f]))
+    fc.assert(
+      fc.property(fc.array(chunkOrPart, { maxLength: 8 }), fc.array(before), (texts, readers) => {
+        const chunks = texts.map((text) => utf8.encode(text))
+        for (const [text, rest] of [['', []] as const, ...readers]) {
+          const first = Uint8Array.from([...utf8.encode(text), ...rest])
+          const all = Uint8Array.from([first, ...chunks].flatMap((one) => [...one]))
+          expect(read([first, ...chunks])).toEqual(oracle(all))
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('is not misled by memory that is used again', () => {
+    const bytes = Buffer.from('data: a\n\n')
+    expect(read([bytes, bytes, bytes])).toHaveLength(3)
+    bytes[6] = 'b'.charCodeAt(0)
+    expect(read([bytes, bytes])).toEqual([
+      ['message', 'b'],
+      ['message', 'b'],
+    ])
+  })
+
+  it('gives up at what another reader was allowed', () => {
+    const chunk = utf8.encode(`data: ${'x'.repeat(50)}\n\n`)
+    expect(read([chunk, chunk, chunk])).toHaveLength(3)
+    const reader = createSseReader(() => undefined, 40)
+    expect(reader.push(utf8.encode('\n'))).toBe(true)
+    expect(reader.push(chunk)).toBe(false)
+  })
+
+  it('leaves out one byte order mark, in however many pieces it comes', () => {
+    const bytes = utf8.encode('\uFEFF\uFEFFdata: a\n\ndata: b\n\n')
+    for (let cut = 0; cut < 8; cut++) {
+      expect(read([bytes.slice(0, cut), bytes.slice(cut)])).toEqual([['message', 'b']])
+    }
+  })
+
   it('takes CR and LF for one line’s end, even with an empty chunk between', () => {
     const chunks = ['data: a\r', '', '\n\r', '\n'].map((text) => utf8.encode(text))
     expect(read(chunks)).toEqual([['message', 'a']])
