@@ -43,8 +43,9 @@ const refused = (detail: string): HeadFault => ({ fault: 'refused', detail })
  * its signature has proved good. Whose question it answers is not judged here.
  */
 export function readHead(text: string, context: HeadContext): SignedHead | HeadFault {
-  const parsed = parseToken(text, HEAD_CHARACTERS_MAX)
+  const parsed = text === last.text ? last.parsed : parseToken(text, HEAD_CHARACTERS_MAX)
   if (typeof parsed === 'string') return refused(parsed)
+  if (text !== last.text) last = { text, parsed }
   const { typ, alg, kid, crit } = parsed.header
   if (typ !== HEAD_TYPE) return refused(`its type is not ${HEAD_TYPE}`)
   if (crit !== undefined) return refused('it demands what is not understood here (crit)')
@@ -55,8 +56,30 @@ export function readHead(text: string, context: HeadContext): SignedHead | HeadF
   }
   if (alg !== jwk['alg']) return refused('its algorithm is not that of its key')
   if (!context.verifySignature(jwk, parsed, text)) return refused('its signature is forged')
-  const claims = readClaims(parsed, context.issuer)
+  const claims = claimsOf(parsed, context.issuer)
   return typeof claims === 'string' ? refused(claims) : { claims, kid }
+}
+
+/**
+ * The last head as it was taken apart, which follows from its text alone: all verifiers of a process
+ * are sent the same. Whether its signature is good is asked of each anew.
+ */
+let last: { readonly text: string; readonly parsed: ParsedToken } = {
+  // No head is this.
+  text: '',
+  parsed: { header: {}, claims: {}, signature: new Uint8Array(0), signed: new Uint8Array(0) },
+}
+
+/** And what it claims, which follows from that and from whose it should be; frozen. */
+let read: { readonly parsed: ParsedToken; readonly claims: HeadClaims } | undefined
+
+function claimsOf(parsed: ParsedToken, issuer: string): HeadClaims | string {
+  if (read?.parsed === parsed && read.claims.iss === issuer) return read.claims
+  const claims = readClaims(parsed, issuer)
+  if (typeof claims === 'string') return claims
+  Object.freeze(claims.limits)
+  read = { parsed, claims: Object.freeze(claims) }
+  return claims
 }
 
 function readClaims({ claims }: ParsedToken, issuer: string): HeadClaims | string {

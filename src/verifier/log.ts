@@ -49,6 +49,27 @@ const PENDING_BYTES_MAX = 256 * 1024 * 1024
 
 const utf8 = new TextEncoder()
 
+interface ReadEntry {
+  readonly text: string
+  readonly record: FeedRecord | string
+  readonly bytes: Uint8Array
+}
+
+/** The last entry that was read, which follows from its text alone: all verifiers of a process are sent it. */
+let last: ReadEntry = readAnew('')
+const KEPT_CHARACTERS_MAX = 64 * 1024
+
+function readEntry(text: string): ReadEntry {
+  if (text === last.text) return last
+  const read = readAnew(text)
+  if (text.length <= KEPT_CHARACTERS_MAX) last = read
+  return read
+}
+
+function readAnew(text: string): ReadEntry {
+  return { text, record: readRecord(text), bytes: utf8.encode(text) }
+}
+
 export function createLog(rules: Rules): Log {
   const origin = feedOrigin(0)
   let base = baseAt(origin)
@@ -83,11 +104,10 @@ export function createLog(rules: Rules): Log {
       return tip.position
     },
     offer(text) {
-      const record = readRecord(text)
+      const { record, bytes } = readEntry(text)
       if (typeof record === 'string') return { fault: record }
       const follows = rules.followsOn({ position: tip.position, chainText: tipText() }, record)
       if (follows !== 'next') return follows
-      const bytes = utf8.encode(text)
       if (PENDING_MAX <= pending.length || PENDING_BYTES_MAX < pendingBytes + bytes.length) {
         return { fault: 'more entries came than any head speaks for' }
       }

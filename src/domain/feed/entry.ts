@@ -1,9 +1,9 @@
-import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { encodeBase64url } from '#kernel/base64url.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { FeedBodies } from './body.ts'
 import { epochOf, opensEpoch, ORIGIN, position, successorOf, type Position } from './position.ts'
+import { sha256 } from './sha256.ts'
 
 export const feedOps = ['revoke', 'unblock', 'lift', 'key', 'epoch'] as const
 export type FeedOp = (typeof feedOps)[number]
@@ -121,8 +121,12 @@ function entryAt<O extends FeedOp>(
 }
 
 /** SHA-256(previous chain ‖ bytes). */
-export const chainOver = (previous: Uint8Array, bytes: Uint8Array): Uint8Array =>
-  sha256.create().update(previous).update(bytes).digest()
+export function chainOver(previous: Uint8Array, bytes: Uint8Array): Uint8Array {
+  const both = new Uint8Array(previous.length + bytes.length)
+  both.set(previous)
+  both.set(bytes, previous.length)
+  return sha256(both)
+}
 
 /** The feed once an entry is appended to it. */
 export const advance = (entry: FeedEntry, timeMicros: number): FeedState => ({

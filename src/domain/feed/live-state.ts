@@ -1,10 +1,9 @@
-import { sha256 } from '@noble/hashes/sha2.js'
-import { encodeBase64url } from '#kernel/base64url.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
 import { IdTable } from './id-table.ts'
 import type { LiveState } from './live.ts'
 import type { Position } from './position.ts'
 import type { FeedRecord, KeyRecord, UnblockRecord } from './record.ts'
+import { sha256, sha256Text } from './sha256.ts'
 
 /**
  * The live state (see `LiveState`), kept so that a change re-hashes one group of 1024 positions and
@@ -55,15 +54,16 @@ class Live implements LiveState {
   digest(timeMicros: number): string {
     this.#expire(Math.floor(timeMicros / 1_000_000))
     if (this.#digest !== undefined) return this.#digest
-    const hash = sha256.create()
-    const number = new Uint8Array(8)
-    const view = new DataView(number.buffer)
     this.#order ??= [...this.#groups.keys()].sort((a, b) => a - b)
+    const bytes = new Uint8Array(this.#order.length * (8 + HASH_BYTES))
+    const view = new DataView(bytes.buffer)
+    let at = 0
     for (const one of this.#order) {
-      view.setBigUint64(0, BigInt(one))
-      hash.update(number).update((this.#groups.get(one) as Group).hash())
+      view.setBigUint64(at, BigInt(one))
+      bytes.set((this.#groups.get(one) as Group).hash(), at + 8)
+      at += 8 + HASH_BYTES
     }
-    this.#digest = encodeBase64url(hash.digest())
+    this.#digest = sha256Text(bytes)
     return this.#digest
   }
 
