@@ -13,7 +13,7 @@ import {
   rosterOf,
   standingOf,
 } from '#domain/proof/enforcement.ts'
-import type { Incarnation } from '#domain/proof/proof.ts'
+import type { Incarnation, Lease } from '#domain/proof/proof.ts'
 import type { Revocation } from '#domain/revocation/revocation.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
 import { instant } from '#kernel/instant.ts'
@@ -158,11 +158,11 @@ export async function settleEnforcement(deps: Deps): Promise<number> {
     if (outlook?.chain === chain && timeMicros < outlook.dueMicros) return []
     const pending = await tx.unenforcedRevocations(SETTLED_MAX)
     const leaseAfterMicros = pending.reduce((a, one) => Math.min(a, publishedMicros(one)), Infinity)
-    const incarnations = pending.length === 0 ? [] : await tx.incarnations({ leaseAfterMicros })
+    const leases = pending.length === 0 ? [] : await tx.leases({ leaseAfterMicros })
     const ready: string[] = []
     let dueMicros = Infinity
     for (const revocation of pending) {
-      const roster = rosterOf(revocation, incarnations)
+      const roster = rosterOf(revocation, leases)
       const standing = standingOf(revocation, roster, timeMicros)
       if (standing.state === 'enforced') ready.push(revocation.id)
       dueMicros = Math.min(dueMicros, nextChange(revocation, roster, standing.certainMicros))
@@ -187,7 +187,7 @@ export async function settleEnforcement(deps: Deps): Promise<number> {
 /** The earliest instant at which it may be enforced: at any, while a word may come from someone. */
 function nextChange(
   revocation: Revocation,
-  roster: readonly RosterMember[],
+  roster: readonly RosterMember<Lease>[],
   certainMicros: number,
 ): number {
   const hasSilent = roster.some(({ acknowledgedMicros }) => acknowledgedMicros === undefined)

@@ -3,7 +3,7 @@ import { recordHash } from '#domain/feed/body.ts'
 import { partCount, revokeBodies } from '#domain/feed/parts.ts'
 import type { Position } from '#domain/feed/position.ts'
 import { rosterOf, standingOf } from '#domain/proof/enforcement.ts'
-import type { Incarnation } from '#domain/proof/proof.ts'
+import type { Lease } from '#domain/proof/proof.ts'
 import type { Revocation } from '#domain/revocation/revocation.ts'
 import { decideRevocation, type Terms } from '#domain/revocation/revoke.ts'
 import { listSelector } from '#domain/revocation/selector.ts'
@@ -89,9 +89,9 @@ export async function put(
   { context, parts, salt, limits, decide }: Putting,
 ): Promise<Revocation> {
   const { timeMicros: before } = await tx.feed()
-  const incarnations = await tx.incarnations({ leaseAfterMicros: before })
+  const leases = await tx.leases({ leaseAfterMicros: before })
   const revocation = await appendParts(deps, tx, parts, (last) => {
-    const decided = provenFrom(decide(last), incarnations, last.timeMicros)
+    const decided = provenFrom(decide(last), leases, last.timeMicros)
     const hash = recordHash(salt, privateRecord(decided, context))
     return {
       bodies: revokeBodies(decided, hash),
@@ -105,10 +105,10 @@ export async function put(
 
 function provenFrom(
   revocation: Revocation,
-  incarnations: readonly Incarnation[],
+  leases: readonly Lease[],
   timeMicros: number,
 ): Revocation {
-  const roster = rosterOf(revocation, incarnations)
+  const roster = rosterOf(revocation, leases)
   const { certainMicros, enforcedMicros } = standingOf(revocation, roster, timeMicros)
   return {
     ...revocation,

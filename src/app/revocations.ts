@@ -5,7 +5,7 @@ import {
   standingOf,
   withCoverage,
 } from '#domain/proof/enforcement.ts'
-import type { Incarnation } from '#domain/proof/proof.ts'
+import type { Lease } from '#domain/proof/proof.ts'
 import type { Revocation, RevocationState } from '#domain/revocation/revocation.ts'
 import { maxTtlSeconds } from '#domain/policy/policy.ts'
 import { reading } from '#domain/feed/authority-time.ts'
@@ -83,9 +83,7 @@ function judging(
   deps: Deps,
   tx: Reading,
 ): (revocations: readonly Revocation[]) => Promise<RevocationView[]> {
-  let known:
-    | { readonly afterMicros: number; readonly incarnations: readonly Incarnation[] }
-    | undefined
+  let known: { readonly afterMicros: number; readonly leases: readonly Lease[] } | undefined
   return async (revocations) => {
     const { timeMicros } = await authorityMicros(deps, tx)
     const undecided = revocations.filter((one) => !isDecided(one))
@@ -95,11 +93,11 @@ function judging(
     )
     if (0 < undecided.length && (known === undefined || afterMicros < known.afterMicros)) {
       const leaseAfterMicros = afterMicros - MILLISECOND
-      known = { afterMicros, incarnations: await tx.incarnations({ leaseAfterMicros }) }
+      known = { afterMicros, leases: await tx.leases({ leaseAfterMicros }) }
     }
     return revocations.map((revocation) => {
       const proven = provenOf(deps, revocation)
-      const roster = isDecided(revocation) ? [] : rosterOf(proven, known?.incarnations ?? [])
+      const roster = isDecided(revocation) ? [] : rosterOf(proven, known?.leases ?? [])
       const { state, enforcedMicros } = standingOf(proven, roster, timeMicros)
       return {
         revocation,

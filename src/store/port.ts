@@ -8,7 +8,7 @@ import type { CandidateValues } from '#domain/revocation/rule-index.ts'
 import type { Position } from '#domain/feed/position.ts'
 import type { VerifierMode } from '#domain/feed/head.ts'
 import type { Trust } from '#domain/trust/trust.ts'
-import type { Incarnation } from '#domain/proof/proof.ts'
+import type { Incarnation, Lease } from '#domain/proof/proof.ts'
 import type { Instant } from '#kernel/instant.ts'
 import type { Page, PageRequest } from '#kernel/page.ts'
 
@@ -116,6 +116,8 @@ export interface Reading {
    * limit is later, and they have not released it before), by id, ascending; all of them without it.
    */
   incarnations(filter: IncarnationFilter): Promise<readonly Incarnation[]>
+  /** What the leases of these are, each that differs once, in no order. */
+  leases(filter: IncarnationFilter): Promise<readonly Lease[]>
   /** Every audience that any incarnation on record, released or not, follows the feed for; sorted. */
   verifiedAudiences(): Promise<readonly string[]>
   /**

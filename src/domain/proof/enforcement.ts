@@ -1,14 +1,14 @@
 import type { Position } from '#domain/feed/position.ts'
 import type { Revocation, RevocationState } from '#domain/revocation/revocation.ts'
 import { instant } from '#kernel/instant.ts'
-import type { Incarnation } from './proof.ts'
+import type { Incarnation, Lease } from './proof.ts'
 
 /**
  * One incarnation that was given a head below a revocation and, by it, might still have decided when
  * the revocation was published. Times are microseconds of authority time.
  */
-export interface RosterMember {
-  readonly incarnation: Incarnation
+export interface RosterMember<Of extends Lease = Incarnation> {
+  readonly incarnation: Of
   /** When its last lease on a head below the revocation ends, whatever happens. */
   readonly leaseEndsMicros: number
   /** When its word came that it had applied the revocation, or something later. */
@@ -39,8 +39,11 @@ export const graceEndMs = ({ publishedAt, graceSeconds }: Proven): number =>
  * No head below the revocation is younger than its publication, and none was given out after
  * `headsUntilMicros`; so the later of its leases began at the earlier of these two.
  */
-export function rosterOf(revocation: Proven, incarnations: Iterable<Incarnation>): RosterMember[] {
-  const roster: RosterMember[] = []
+export function rosterOf<Of extends Lease>(
+  revocation: Proven,
+  incarnations: Iterable<Of>,
+): RosterMember<Of>[] {
+  const roster: RosterMember<Of>[] = []
   const published = publishedMicros(revocation)
   for (const incarnation of incarnations) {
     const member = memberOf(incarnation, revocation.position, published)
@@ -49,11 +52,11 @@ export function rosterOf(revocation: Proven, incarnations: Iterable<Incarnation>
   return roster
 }
 
-function memberOf(
-  incarnation: Incarnation,
+function memberOf<Of extends Lease>(
+  incarnation: Of,
   position: Position,
   published: number,
-): RosterMember | undefined {
+): RosterMember<Of> | undefined {
   const { firstPosition, headsUntilMicros, limitSeconds } = incarnation
   const { releasedMicros, acknowledged } = incarnation
   if (position <= firstPosition) return undefined
@@ -72,13 +75,13 @@ function memberOf(
 type MemberState = 'acknowledged' | 'lapsed' | 'waiting'
 
 /** An acknowledgement counts whenever it came; else the lease must have run out, or been given back. */
-const memberState = (member: RosterMember, nowMicros: number): MemberState => {
+const memberState = (member: RosterMember<Lease>, nowMicros: number): MemberState => {
   if (member.acknowledgedMicros !== undefined) return 'acknowledged'
   return settledMicros(member) <= nowMicros ? 'lapsed' : 'waiting'
 }
 
 /** From when on it could not accept anything by a head from before the revocation. */
-const settledMicros = (member: RosterMember): number =>
+const settledMicros = (member: RosterMember<Lease>): number =>
   Math.min(
     member.leaseEndsMicros,
     member.acknowledgedMicros ?? Infinity,
@@ -96,11 +99,12 @@ export interface Standing {
 
 /**
  * The state of a revocation. Enforced: all of its roster has acknowledged or holds no lease any more,
- * its grace is over, and no audience is left unproven. Enforcement that is on record stays.
+ * its grace is over, and no audience is left unproven. Enforcement that is on record stays. How many
+ * of the roster are alike makes no difference.
  */
 export function standingOf(
   revocation: Proven,
-  roster: readonly RosterMember[],
+  roster: readonly RosterMember<Lease>[],
   nowMicros: number,
 ): Standing {
   let certainMicros = Math.max(publishedMicros(revocation), openUntilMicros(revocation))

@@ -39,6 +39,17 @@ export interface Incarnation {
 }
 
 /**
+ * What of an incarnation decides whether a revocation is enforced, and since when. Where nobody is to be
+ * named this is enough, and of thousands that listen most have the same.
+ */
+export type Lease = Pick<
+  Incarnation,
+  'limitSeconds' | 'firstPosition' | 'headsUntilMicros' | 'releasedMicros'
+> & {
+  readonly acknowledged?: Pick<NonNullable<Incarnation['acknowledged']>, 'position' | 'atMicros'>
+}
+
+/**
  * Whom a revocation concerns, fixed in the transaction that published it: the audiences of matching
  * live credentials and those registered to their clients; every known one with `key`, `all` or
  * without a count.

@@ -1,6 +1,6 @@
 import type { VerifierMode } from '#domain/feed/head.ts'
 import type { Position } from '#domain/feed/position.ts'
-import type { Incarnation } from '#domain/proof/proof.ts'
+import type { Incarnation, Lease } from '#domain/proof/proof.ts'
 import { type Instant, instant } from '#kernel/instant.ts'
 import type { IncarnationFilter, StoredAcknowledgement } from '#store/port.ts'
 import { condition, given, where } from './condition.ts'
@@ -69,7 +69,11 @@ export function findIncarnation(db: Connection, id: string): Incarnation | undef
 const LEASE_END = 'heads_until_micros + limit_s * 1000000'
 
 export function incarnations(db: Connection, filter: IncarnationFilter): Incarnation[] {
-  const { leaseAfterMicros, verifierId } = filter
+  const { sql, values } = from(filter)
+  return db.all<Row>(`SELECT ${COLUMNS} ${sql} ORDER BY id`, values).map(incarnationOf)
+}
+
+function from({ leaseAfterMicros, verifierId }: IncarnationFilter): Filtered {
   const { sql, values } = where([
     ...given('verifier_id = ?', verifierId),
     ...(leaseAfterMicros === undefined
@@ -81,7 +85,36 @@ export function incarnations(db: Connection, filter: IncarnationFilter): Incarna
   ])
   // Most of what is on record has lapsed; left to itself SQLite would read it all, in order of id.
   const index = leaseAfterMicros === undefined ? '' : 'INDEXED BY incarnation_lease'
-  return db.all<Row>(`${SELECT} ${index} ${sql} ORDER BY id`, values).map(incarnationOf)
+  return { sql: `FROM incarnation ${index} ${sql}`, values }
+}
+
+type Filtered = ReturnType<typeof where>
+
+const LEASE_COLUMNS = `limit_s, first_position, heads_until_micros, released_micros, ack_position,
+  ack_at_micros`
+type LeaseRow = readonly [
+  limitSeconds: number,
+  firstPosition: Position,
+  headsUntilMicros: number,
+  releasedMicros: number | null,
+  position: Position | null,
+  atMicros: number | null,
+]
+
+export function leases(db: Connection, filter: IncarnationFilter): Lease[] {
+  const { sql, values } = from(filter)
+  return db.all<LeaseRow>(`SELECT DISTINCT ${LEASE_COLUMNS} ${sql}`, values).map(leaseOf)
+}
+
+function leaseOf(row: LeaseRow): Lease {
+  const [limitSeconds, firstPosition, headsUntilMicros, releasedMicros, position, atMicros] = row
+  return {
+    limitSeconds,
+    firstPosition,
+    headsUntilMicros,
+    ...member('releasedMicros', releasedMicros),
+    ...(position === null || atMicros === null ? {} : { acknowledged: { position, atMicros } }),
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { position } from '#domain/feed/position.ts'
-import type { Incarnation } from '#domain/proof/proof.ts'
+import type { Incarnation, Lease } from '#domain/proof/proof.ts'
 import { instant } from '#kernel/instant.ts'
 import type { Store, StoredAcknowledgement, VerifierRecord } from '#store/port.ts'
 import {
@@ -102,6 +102,22 @@ const acknowledged: NonNullable<Incarnation['acknowledged']> = {
   atMicros: MICROS + 2,
 }
 
+/** By hand, and in the order of the store's. */
+const leaseOf = (one: Incarnation): Lease => ({
+  limitSeconds: one.limitSeconds,
+  firstPosition: one.firstPosition,
+  headsUntilMicros: one.headsUntilMicros,
+  ...(one.releasedMicros === undefined ? {} : { releasedMicros: one.releasedMicros }),
+  ...(one.acknowledged === undefined
+    ? {}
+    : {
+        acknowledged: {
+          position: one.acknowledged.position,
+          atMicros: one.acknowledged.atMicros,
+        },
+      }),
+})
+
 const putAll = (store: Store, all: readonly Incarnation[]): Promise<void> =>
   store.write(async (tx) => {
     for (const it of all) await tx.upsertIncarnation(it)
@@ -177,6 +193,34 @@ function incarnationContract(open: OpenStore): void {
         expect(await found({ leaseAfterMicros: MICROS + 30_000_001 })).toEqual([])
         const leaseAfterMicros = MICROS + 8
         expect(await found({ leaseAfterMicros, verifierId: 'ver_1' })).toEqual(['d'])
+      }))
+
+    it('tell their leases, each that differs once', () =>
+      withStore(open, async (store) => {
+        const word = { ...acknowledged, position: position(1, 7), atMicros: MICROS + 3 }
+        const all = [
+          incarnation('a'),
+          incarnation('b', { name: 'other', verifierId: 'ver_2', lastSeenAt: secondsLater(9) }),
+          incarnation('c', { limitSeconds: 10 }),
+          incarnation('d', { firstPosition: position(1, 2) }),
+          incarnation('e', { headsUntilMicros: MICROS + 1 }),
+          incarnation('f', { releasedMicros: MICROS + 8 }),
+          incarnation('g', { acknowledged: word }),
+          incarnation('h', { acknowledged: { ...word, headMicros: 1, digest: 'other' } }),
+          incarnation('i', { acknowledged: { ...word, position: position(1, 8) } }),
+          incarnation('j', { acknowledged: { ...word, atMicros: MICROS + 4 } }),
+        ]
+        await putAll(store, all)
+        const filters = [{}, { leaseAfterMicros: MICROS + 9 }, { verifierId: 'ver_2' }]
+        for (const filter of filters) {
+          const [leases, incarnations] = await store.read(async (tx) => [
+            await tx.leases(filter),
+            await tx.incarnations(filter),
+          ])
+          const expected = new Set(incarnations.map((one) => JSON.stringify(leaseOf(one))))
+          expect(leases.map((one) => JSON.stringify(one)).sort()).toEqual([...expected].sort())
+        }
+        expect(await store.read((tx) => tx.leases({}))).toHaveLength(8)
       }))
 
     it('may be given heads for longer, five thousand at once, and never for less long', () =>

@@ -9,7 +9,7 @@ import {
   STRAGGLERS_MAX,
   withCoverage,
 } from '#domain/proof/enforcement.ts'
-import type { Incarnation } from '#domain/proof/proof.ts'
+import type { Incarnation, Lease } from '#domain/proof/proof.ts'
 import { instant } from '#kernel/instant.ts'
 import { anyPlay, BEFORE, mayDecideWithout, OWN, type Play, recordsAt, seconds } from './play.ts'
 
@@ -40,6 +40,17 @@ const revocationOf = ({ publishedAt }: Play, { graceSeconds, openUntil }: Shape)
 const standingAt = (play: Play, revocation: Proven, now: number) =>
   standingOf(revocation, rosterOf(revocation, recordsAt(play, now)), seconds(now))
 
+function leaseOf(one: Incarnation): Lease {
+  const { limitSeconds, firstPosition, headsUntilMicros, releasedMicros, acknowledged } = one
+  return {
+    limitSeconds,
+    firstPosition,
+    headsUntilMicros,
+    ...(releasedMicros === undefined ? {} : { releasedMicros }),
+    ...(acknowledged === undefined ? {} : { acknowledged }),
+  }
+}
+
 describe('enforcement, against what happened head by head', () => {
   it('I12: once it is enforced nobody can decide by a head from before, in grace, or unproven', () => {
     fc.assert(
@@ -57,6 +68,19 @@ describe('enforcement, against what happened head by head', () => {
         }
       }),
       { numRuns: 3000 },
+    )
+  })
+
+  it('is the same by leases alone, those that are alike told once', () => {
+    fc.assert(
+      fc.property(anyPlay, anyShape, fc.nat(HORIZON), (play, shape, now) => {
+        const revocation = revocationOf(play, shape)
+        const records = recordsAt(play, now)
+        const leases = new Map(records.map((one) => [JSON.stringify(leaseOf(one)), leaseOf(one)]))
+        expect(standingOf(revocation, rosterOf(revocation, leases.values()), seconds(now))).toEqual(
+          standingOf(revocation, rosterOf(revocation, records), seconds(now)),
+        )
+      }),
     )
   })
 
