@@ -155,9 +155,21 @@ export class IdTable {
       return row
     }
     const row = this.#rows++
-    const chunks = this.#chunks
-    if (chunks.length <= row >> CHUNK_BITS) chunks.push(new Uint32Array(CHUNK_ROWS * WORDS))
+    this.#makeRoom(row)
     return row
+  }
+
+  /** The first chunk grows, since most tables hold a few ids; whoever has many has whole chunks. */
+  #makeRoom(row: number): void {
+    const chunks = this.#chunks
+    const number = row >> CHUNK_BITS
+    const chunk = chunks[number]
+    if (chunk !== undefined && offsetOf(row) < chunk.length) return
+    const rows =
+      0 < number ? CHUNK_ROWS : chunk === undefined ? FIRST_ROWS : (2 * chunk.length) / WORDS
+    const larger = new Uint32Array(rows * WORDS)
+    if (chunk !== undefined) larger.set(chunk)
+    chunks[number] = larger
   }
 
   #chunkOf(row: number): Uint32Array {
@@ -210,6 +222,7 @@ const WORD = 2 ** 32
 const WORDS = 6
 const CHUNK_BITS = 10
 const CHUNK_ROWS = 1 << CHUNK_BITS
+const FIRST_ROWS = 4
 const USED = 0x8000_0000
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'

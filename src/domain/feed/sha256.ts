@@ -32,7 +32,7 @@ export function sha256Text(bytes: Uint8Array): string {
 
 function remembered(bytes: Uint8Array): Hashed {
   for (const one of hashed) if (isSame(one.bytes, bytes)) return one
-  const fresh = { bytes: bytes.slice(), hash: hashOf(bytes), text: undefined }
+  const fresh = { bytes: new Uint8Array(bytes), hash: hashOf(bytes), text: undefined }
   hashed[oldest] = fresh
   oldest = (oldest + 1) % HASHED_MAX
   return fresh
@@ -41,6 +41,15 @@ function remembered(bytes: Uint8Array): Hashed {
 /** Nothing here is secret, so it may end where they first differ. */
 function isSame(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  // By words, since there may be thousands of bytes; ours begin where words do.
+  const words = b.byteOffset % WORD_BYTES === 0 ? Math.floor(a.length / WORD_BYTES) : 0
+  if (0 < words) {
+    const ours = new Uint32Array(a.buffer, 0, words)
+    const theirs = new Uint32Array(b.buffer, b.byteOffset, words)
+    for (let i = 0; i < words; i++) if (ours[i] !== theirs[i]) return false
+  }
+  for (let i = words * WORD_BYTES; i < a.length; i++) if (a[i] !== b[i]) return false
   return true
 }
+
+const WORD_BYTES = 4
