@@ -2,7 +2,7 @@ import type { HeadClaims } from '#domain/feed/head.ts'
 import type { Position } from '#domain/feed/position.ts'
 import type { Entropy } from '#kernel/clock.ts'
 import { pauseMicros } from './pause.ts'
-import type { Acknowledgement, VerifierEffect } from './protocol.ts'
+import { type Acknowledgement, NOTHING, type VerifierEffect } from './protocol.ts'
 
 /** No word for so long: it was lost, or its answer was. */
 const WORD_MICROS_MAX = 5_000_000
@@ -51,12 +51,12 @@ export function createAcknowledger(incarnation: string, entropy: Entropy): Ackno
       return true
     },
     tick(nowMicros, applied) {
-      if (applied === undefined || applied.position <= taken) return []
+      if (applied === undefined || applied.position <= taken) return NOTHING
       if (said === applied.position) {
-        if (nowMicros < againMicros) return []
+        if (nowMicros < againMicros) return NOTHING
         if (isUnderWay) {
           failed(nowMicros)
-          return []
+          return NOTHING
         }
       }
       said = applied.position

@@ -1,7 +1,7 @@
 import { encodeBase64url } from '#kernel/base64url.ts'
 import type { Entropy } from '#kernel/clock.ts'
 import { pauseMicros } from './pause.ts'
-import type { SyncQuestion, VerifierEffect } from './protocol.ts'
+import { NOTHING, type SyncQuestion, type VerifierEffect } from './protocol.ts'
 import type { Rules } from './rules.ts'
 
 const SECOND = 1_000_000
@@ -45,14 +45,13 @@ export function createAsker(
     notBeforeMicros = nowMicros + pauseMicros(failures, entropy)
     failures += 1
   }
-  const timeOut = (nowMicros: number): readonly VerifierEffect[] => {
-    if (question === undefined || nowMicros < question.sentMicros + ANSWER_MICROS_MAX) return []
+  const timeOut = (nowMicros: number): void => {
+    if (question === undefined || nowMicros < question.sentMicros + ANSWER_MICROS_MAX) return
     failed(nowMicros)
-    return []
   }
   const ask = (nowMicros: number): readonly VerifierEffect[] => {
-    if (question !== undefined || !(isWanted || dueMicros <= nowMicros)) return []
-    if (!rules.mayAsk(nowMicros, notBeforeMicros)) return []
+    if (question !== undefined || !(isWanted || dueMicros <= nowMicros)) return NOTHING
+    if (!rules.mayAsk(nowMicros, notBeforeMicros)) return NOTHING
     isWanted = false
     const nonce = encodeBase64url(entropy.bytes(NONCE_BYTES))
     question = { nonce, sentMicros: nowMicros }
@@ -84,7 +83,10 @@ export function createAsker(
     get hasSucceeded() {
       return hasSucceeded
     },
-    tick: (nowMicros) => [...timeOut(nowMicros), ...ask(nowMicros)],
+    tick(nowMicros) {
+      timeOut(nowMicros)
+      return ask(nowMicros)
+    },
     due() {
       if (question !== undefined) return question.sentMicros + ANSWER_MICROS_MAX
       return Math.max(isWanted ? Number.NEGATIVE_INFINITY : dueMicros, notBeforeMicros)

@@ -13,7 +13,7 @@ import { Decider, type Knowledge, staleBy } from './decide.ts'
 import { createFollower, type Standing } from './follower.ts'
 import { isHeadFault } from './head.ts'
 import { createLedger, type Settled } from './ledger.ts'
-import type { VerifierEffect, VerifierEvent } from './protocol.ts'
+import { NOTHING, type VerifierEffect, type VerifierEvent } from './protocol.ts'
 import { createSignatureCache } from './signature-cache.ts'
 
 /** An interval may always be as wide as this; a smaller leeway leaves times that are `stale`. */
@@ -73,12 +73,14 @@ class Core implements VerifierCore {
   on(event: VerifierEvent, nowMicros: number): readonly VerifierEffect[] {
     if (this.#isClosed) return []
     if (event.kind === 'closed') return this.#close()
-    const effects = [...this.#take(event, nowMicros)]
-    effects.push(...this.#settle(nowMicros).effects)
+    const effects: VerifierEffect[] = []
+    add(effects, this.#take(event, nowMicros))
+    add(effects, this.#settle(nowMicros).effects)
     if (event.kind === 'woken' && this.#wakeMicros <= nowMicros + EARLY_MICROS_MAX) {
       this.#wakeMicros = Number.POSITIVE_INFINITY
     }
-    return event.kind === 'kept' ? effects : [...effects, ...this.#run(nowMicros)]
+    if (event.kind !== 'kept') this.#run(nowMicros, effects)
+    return effects
   }
 
   decide(
@@ -89,7 +91,9 @@ class Core implements VerifierCore {
     const decision = this.#decider.decide(this.#known(nowMicros), request)
     if (decision.verdict !== 'stale') return { decision, effects: NOTHING }
     this.#asker.want()
-    return { decision, effects: this.#run(nowMicros) }
+    const effects: VerifierEffect[] = []
+    this.#run(nowMicros, effects)
+    return { decision, effects }
   }
 
   applied() {
@@ -286,15 +290,16 @@ class Core implements VerifierCore {
   }
 
   /** Applies what the heads that came speak for by now. */
-  #settle(nowMicros: number): { effects: readonly VerifierEffect[]; isForged: boolean } {
+  #settle(nowMicros: number): typeof NONE_SETTLED {
+    let settled = this.#ledger.settle(this.#asker.hasSucceeded)
+    if (settled.kind === 'idle') return NONE_SETTLED
     const effects: VerifierEffect[] = []
     let isForged = false
-    for (;;) {
-      const settled = this.#ledger.settle(this.#asker.hasSucceeded)
-      if (settled.kind === 'idle') return { effects, isForged }
+    for (; settled.kind !== 'idle'; settled = this.#ledger.settle(this.#asker.hasSucceeded)) {
       if (settled.kind === 'forged') isForged = true
-      effects.push(...this.#settled(settled, nowMicros))
+      add(effects, this.#settled(settled, nowMicros))
     }
+    return { effects, isForged }
   }
 
   #settled(settled: Exclude<Settled, { kind: 'idle' }>, nowMicros: number) {
@@ -340,26 +345,20 @@ class Core implements VerifierCore {
   }
 
   /** Does what is due, and asks to be woken when something will be. */
-  #run(nowMicros: number): readonly VerifierEffect[] {
+  #run(nowMicros: number, effects: VerifierEffect[]): void {
     const head = this.applied()
-    const effects: VerifierEffect[] = [
-      ...this.#acknowledger.tick(nowMicros, head),
-      ...this.#asker.tick(nowMicros),
-      ...this.#follower.tick(nowMicros, this.#standing()),
-    ]
+    const standing = this.#standing()
+    add(effects, this.#acknowledger.tick(nowMicros, head))
+    add(effects, this.#asker.tick(nowMicros))
+    add(effects, this.#follower.tick(nowMicros, standing))
     const dueMicros = Math.max(
       nowMicros + 1000,
-      Math.min(
-        this.#acknowledger.due(head),
-        this.#asker.due(),
-        this.#follower.due(this.#standing()),
-      ),
+      Math.min(this.#acknowledger.due(head), this.#asker.due(), this.#follower.due(standing)),
     )
     const isSet = nowMicros < this.#wakeMicros && this.#wakeMicros <= dueMicros
-    if (isSet || dueMicros === Number.POSITIVE_INFINITY) return effects
+    if (isSet || dueMicros === Number.POSITIVE_INFINITY) return
     this.#wakeMicros = dueMicros
     effects.push({ kind: 'wake', atMicros: dueMicros })
-    return effects
   }
 
   #standing(): Standing {
@@ -392,7 +391,14 @@ class Core implements VerifierCore {
   }
 }
 
-const NOTHING: readonly VerifierEffect[] = []
+const NONE_SETTLED: { readonly effects: readonly VerifierEffect[]; readonly isForged: boolean } = {
+  effects: NOTHING,
+  isForged: false,
+}
+
+function add(effects: VerifierEffect[], more: readonly VerifierEffect[]): void {
+  for (let i = 0; i < more.length; i++) effects.push(more[i] as VerifierEffect)
+}
 
 /**
  * The latest reading of the local clock after which a head of this time was certainly issued: at that

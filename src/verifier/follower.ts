@@ -1,7 +1,7 @@
 import { ORIGIN, type Position } from '#domain/feed/position.ts'
 import type { Entropy } from '#kernel/clock.ts'
 import { pauseMicros } from './pause.ts'
-import type { VerifierEffect } from './protocol.ts'
+import { NOTHING, type VerifierEffect } from './protocol.ts'
 
 /** Of where the core stands, what decides about streams and fetches. */
 export interface Standing {
@@ -94,7 +94,7 @@ class FeedFollower implements Follower {
 
   restartStream(nowMicros: number): readonly VerifierEffect[] {
     const stream = this.#stream
-    if (stream === undefined) return []
+    if (stream === undefined) return NOTHING
     this.streamClosed(nowMicros)
     return [{ kind: 'close-stream', stream: stream.id }]
   }
@@ -121,7 +121,9 @@ class FeedFollower implements Follower {
   }
 
   tick(nowMicros: number, standing: Standing): readonly VerifierEffect[] {
-    return [...this.#tickFetch(nowMicros, standing), ...this.#tickStream(nowMicros, standing)]
+    const fetching = this.#tickFetch(nowMicros, standing)
+    const streaming = this.#tickStream(nowMicros, standing)
+    return fetching.length === 0 ? streaming : [...fetching, ...streaming]
   }
 
   #tickFetch(nowMicros: number, standing: Standing): readonly VerifierEffect[] {
@@ -130,7 +132,7 @@ class FeedFollower implements Follower {
     }
     const isHeldBack = this.#fetch !== undefined || nowMicros < this.#fetchNotBefore
     const kind = this.#wanted(standing)
-    if (isHeldBack || kind === undefined) return []
+    if (isHeldBack || kind === undefined) return NOTHING
     const id = ++this.#numbers
     this.#fetch = { id, kind, sentMicros: nowMicros }
     const effects: VerifierEffect[] = 1 < this.#fetchFailures ? [{ kind: 'next-url' }] : []
@@ -150,11 +152,11 @@ class FeedFollower implements Follower {
   }
 
   #tickStream(nowMicros: number, standing: Standing): readonly VerifierEffect[] {
-    const effects: VerifierEffect[] = []
-    if (this.#stream !== undefined && this.#silenceEnd(this.#stream, standing) <= nowMicros) {
-      effects.push(...this.restartStream(nowMicros))
-    }
-    if (!this.#mayStream(standing) || nowMicros < this.#streamNotBefore) return effects
+    const isSilent =
+      this.#stream !== undefined && this.#silenceEnd(this.#stream, standing) <= nowMicros
+    const closing = isSilent ? this.restartStream(nowMicros) : NOTHING
+    if (!this.#mayStream(standing) || nowMicros < this.#streamNotBefore) return closing
+    const effects: VerifierEffect[] = [...closing]
     const id = ++this.#numbers
     this.#stream = { id, heardMicros: nowMicros }
     if (1 < this.#streamFailures) effects.push({ kind: 'next-url' })
@@ -192,7 +194,7 @@ class FeedFollower implements Follower {
   close(): readonly VerifierEffect[] {
     const stream = this.#stream
     this.#stream = undefined
-    return stream === undefined ? [] : [{ kind: 'close-stream', stream: stream.id }]
+    return stream === undefined ? NOTHING : [{ kind: 'close-stream', stream: stream.id }]
   }
 }
 

@@ -27,6 +27,8 @@ export type Settled =
   /** `forged`: entries were let go of. `diverged`: only a snapshot helps. `refused`: the head was. */
   | { readonly kind: 'forged' | 'diverged' | 'refused'; readonly detail: string }
 
+const IDLE: Settled = { kind: 'idle' }
+
 /** `late`: what is applied is newer. */
 export type Restored = 'begun' | 'late' | { readonly fault: string }
 
@@ -102,7 +104,7 @@ class FeedLedger implements Ledger {
     if (order === 'newer') this.seen = claims
     if (claims.time <= this.#appliedMicros) this.#issuedAfter(times)
     else this.#waiting.push({ ...head, ...times })
-    this.#waiting.sort((a, b) => a.claims.time - b.claims.time)
+    if (1 < this.#waiting.length) this.#waiting.sort((a, b) => a.claims.time - b.claims.time)
     if (WAITING_MAX < this.#waiting.length) this.#waiting.shift()
     return order
   }
@@ -116,11 +118,12 @@ class FeedLedger implements Ledger {
   }
 
   settle(hasSynced: boolean): Settled {
+    if (this.#waiting.length === 0) return IDLE
     const { rules } = this.#capabilities
     const next = this.#waiting.findLast(
       ({ claims }) => claims.position <= this.#log.tip && this.view.digestMicros <= claims.time,
     )
-    if (next === undefined || this.isDiverged || !rules.mayLease(hasSynced)) return { kind: 'idle' }
+    if (next === undefined || this.isDiverged || !rules.mayLease(hasSynced)) return IDLE
     const { claims, kid } = next
     const chain = this.#log.chainAt(claims.position)
     if (chain === undefined || !rules.isChain(chain, claims.chain)) return this.#contradicted(next)

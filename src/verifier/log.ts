@@ -47,6 +47,7 @@ export interface Log {
 const PENDING_MAX = 100_000
 const PENDING_BYTES_MAX = 256 * 1024 * 1024
 
+const NONE: readonly PendingEntry[] = []
 const utf8 = new TextEncoder()
 
 interface ReadEntry {
@@ -122,8 +123,9 @@ export function createLog(rules: Rules): Log {
       const entry = pending[countUpTo(position) - 1]
       return entry?.record.position === position ? entry.chainText : undefined
     },
-    upTo: (position) => pending.slice(0, countUpTo(position)),
+    upTo: (position) => (pending.length === 0 ? NONE : pending.slice(0, countUpTo(position))),
     commit(position) {
+      if (pending.length === 0) return
       const count = countUpTo(position)
       const last = pending[count - 1]
       if (last === undefined) return

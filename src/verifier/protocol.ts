@@ -77,6 +77,9 @@ export type VerifierEvent =
   | { readonly kind: 'unacknowledged'; readonly position: Position }
   | { readonly kind: 'closed' }
 
+/** No effects: most of what is told asks for none, so that there is one of it. */
+export const NOTHING: readonly VerifierEffect[] = []
+
 /** What the core asks of its shell. */
 export type VerifierEffect =
   /** To be sent at once: the upper bound of time is counted from now. */

@@ -119,13 +119,15 @@ class CoreEngine implements Engine {
   }
 
   #news(): void {
+    if (this.#waiting.size === 0) return
     const told = [...this.#waiting]
     this.#waiting.clear()
     for (const listener of told) listener()
   }
 
   #perform(effects: readonly VerifierEffect[]): void {
-    for (const [at, effect] of effects.entries()) {
+    for (let at = 0; at < effects.length; at++) {
+      const effect = effects[at] as VerifierEffect
       if (effect.kind === 'next-url') this.#nextUrl(effects[at + 1])
       else this.#run(effect)
     }
