@@ -4,12 +4,13 @@ import { refuse } from '#kernel/problem.ts'
 import type { Context, Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
 import { activeKey } from './issue.ts'
-import { introduce, preparedKey } from './keys.ts'
+import { introduceFirst } from './keys.ts'
 import { auditEntry } from './record.ts'
 
 /**
- * Makes an authority in an empty database: its issuer, and its first signing keys. Feed heads have
- * a key of their own, so that whoever steals the one for tokens cannot forge what is revoked.
+ * Makes an authority in an empty database: its issuer, and its first signing keys. Feed heads and
+ * status lists have keys of their own, so that whoever steals the one for tokens cannot forge what is
+ * revoked.
  */
 export function initAuthority(
   deps: Deps,
@@ -27,13 +28,12 @@ export function initAuthority(
     }
     const now = deps.clock.now()
     await tx.createAuthority({ issuer, createdAt: now })
-    const { key, sealed } = preparedKey(deps, now)
-    await introduce(deps, tx, { ...key, state: 'active' }, sealed)
-    const feed = preparedKey(deps, now, 'feed')
-    await introduce(deps, tx, { ...feed.key, state: 'active' }, feed.sealed)
+    const keyId = await introduceFirst(deps, tx, 'token', now)
+    await introduceFirst(deps, tx, 'feed', now)
+    await introduceFirst(deps, tx, 'status', now)
     const deed = { action: 'authority.init', target: `authority:${issuer}` }
-    await tx.appendAudit(auditEntry(deps, context, deed, 'ok', { detail: { keyId: key.id } }))
-    return { keyId: key.id }
+    await tx.appendAudit(auditEntry(deps, context, deed, 'ok', { detail: { keyId } }))
+    return { keyId }
   })
 }
 

@@ -18,7 +18,7 @@ import { refuseRestored } from './divergence.ts'
 import type { FeedNode, LiveCache, WantedHead } from './feed-node.ts'
 import { feedNode } from './feed-node.ts'
 import { activeKey, signJws } from './issue.ts'
-import { introduce, preparedKey } from './keys.ts'
+import { ensureKey } from './keys.ts'
 import { findLongerTtl, longestTtlSeconds } from './longest-ttl.ts'
 import { refuseSteppedClock, rememberClock } from './stepped-clock.ts'
 
@@ -99,21 +99,9 @@ function signedHead(
 async function prepare(deps: Deps, node: FeedNode): Promise<void> {
   node.live ??= await deps.store.read(async (tx) => rebuilt(tx, await tx.feed()))
   if (node.isPrepared) return
-  await ensureFeedKey(deps)
+  await ensureKey(deps, 'feed')
   await deps.store.read((tx) => findLongerTtl(deps, tx))
   node.isPrepared = true
-}
-
-/** An authority that is older than heads are has no key for them yet. */
-async function ensureFeedKey(deps: Deps): Promise<void> {
-  const has = (tx: Reading) =>
-    tx.listKeys({ purpose: 'feed', states: ['active'] }, { limit: 1 }).then(({ items }) => items)
-  if (0 < (await deps.store.read(has)).length) return
-  await deps.store.write(async (tx) => {
-    if (0 < (await has(tx)).length) return
-    const { key, sealed } = preparedKey(deps, deps.clock.now(), 'feed')
-    await introduce(deps, tx, { ...key, state: 'active' }, sealed)
-  })
 }
 
 interface WrittenHead {

@@ -61,9 +61,9 @@ export function rotateKey(
 ): Promise<{ key: KeyView; previous?: KeyView }> {
   const deed = { action: 'key.rotate', target: '*' }
   return record(deps, context, deed, async (tx) => {
-    if (purpose !== 'token' && purpose !== 'feed') {
-      refuse('request-invalid', `keys of purpose ${purpose} cannot be rotated yet`, {
-        next: 'credctl key rotate --purpose token, or --purpose feed',
+    if (purpose === 'audit') {
+      refuse('request-invalid', 'keys of purpose audit cannot be rotated yet', {
+        next: 'credctl key rotate --purpose token, or --purpose feed, or --purpose status',
       })
     }
     const { at: now } = await authorityTime(deps, tx)
@@ -111,6 +111,27 @@ export function preparedKey(
     key: { id, purpose, algorithm: 'ES256', state: 'prepared', createdAt: now, publicJwk },
     sealed,
   }
+}
+
+/** The first key of its purpose signs at once. */
+export async function introduceFirst(
+  deps: Deps,
+  tx: Writing,
+  purpose: KeyPurpose,
+  now: Instant = deps.clock.now(),
+): Promise<string> {
+  const { key, sealed } = preparedKey(deps, now, purpose)
+  await introduce(deps, tx, { ...key, state: 'active' }, sealed)
+  return key.id
+}
+
+/** An authority that is older than what a purpose is for has no key of it yet. */
+export async function ensureKey(deps: Deps, purpose: KeyPurpose): Promise<void> {
+  const has = (tx: Reading) => tx.listKeys({ purpose, states: ['active'] }, { limit: 1 })
+  if (0 < (await deps.store.read(has)).items.length) return
+  await deps.store.write(async (tx) => {
+    if ((await has(tx)).items.length === 0) await introduceFirst(deps, tx, purpose)
+  })
 }
 
 /** Records a new key, with its entry: whoever follows the feed knows it before it signs anything. */
@@ -172,11 +193,18 @@ export async function retireDue(deps: Deps, tx: Writing, now: Instant): Promise<
   }
 }
 
-/** The key set that anyone may verify with (RFC 7517 §5). */
+/**
+ * The key set that anyone may verify tokens and status lists with (RFC 7517 §5). That a key of the one
+ * signs none of the other, a verifier sees by `typ`.
+ */
 export function jwks(deps: Deps): Promise<{ readonly keys: readonly PublicJwk[] }> {
   return deps.store.read(async (tx) => {
-    const { items } = await tx.listKeys({ purpose: 'token' }, { limit: PAGE_SIZE_MAX })
     const now = deps.clock.now()
-    return { keys: items.filter((key) => isPublished(key, now)).map(({ publicJwk }) => publicJwk) }
+    const keys: PublicJwk[] = []
+    for (const purpose of ['token', 'status'] as const) {
+      const { items } = await tx.listKeys({ purpose }, { limit: PAGE_SIZE_MAX })
+      for (const key of items) if (isPublished(key, now)) keys.push(key.publicJwk)
+    }
+    return { keys }
   })
 }

@@ -14,6 +14,7 @@ import type { Deps } from './deps.ts'
 import { type AuthorityTime, mintingTime } from './feed.ts'
 import { signJws } from './jws.ts'
 import { settleDue } from './settle.ts'
+import { takePlaces } from './status-places.ts'
 
 export { signJws } from './jws.ts'
 
@@ -73,10 +74,13 @@ export async function mint(
   const { issuer } = ground
   const grant = decideIssue(client, order, { policy: deps.policy, issuer, held: order.held })
   await refuseBlocked(tx, client, grant, order)
-  const credentials = Array.from({ length: order.count }, () =>
-    newCredential(deps, ground, client, grant, order),
-  )
   refuseLocked(deps, ground)
+  const expiresAt = fromSeconds(toSeconds(ground.time.at) + grant.ttlSeconds)
+  const places = await takePlaces(deps, tx, order.count, expiresAt)
+  const credentials = places.map((status) => ({
+    ...newCredential(deps, ground, client, grant, order),
+    status,
+  }))
   await tx.insertCredentials(credentials)
   return { grant, credentials, ground }
 }

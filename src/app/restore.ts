@@ -1,16 +1,17 @@
 import { nextTimeMicros } from '#domain/feed/authority-time.ts'
 import { epochEntry } from '#domain/feed/entry.ts'
 import { epochOf, type Position } from '#domain/feed/position.ts'
-import { stalenessLimits } from '#domain/policy/policy.ts'
+import { maxTtlSeconds, stalenessLimits } from '#domain/policy/policy.ts'
 import { forgottenFollowers } from '#domain/proof/forgotten.ts'
 import { decideTerms } from '#domain/revocation/revoke.ts'
+import { instant } from '#kernel/instant.ts'
 import { PAGE_SIZE_MAX } from '#kernel/page.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Reading, Writing } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
 import { activeKey } from './issue.ts'
-import { introduce, preparedKey, revokeSigningKey } from './keys.ts'
+import { introduceFirst, revokeSigningKey } from './keys.ts'
 import { match } from './matching.ts'
 import { within } from './reader.ts'
 import { record } from './record.ts'
@@ -53,6 +54,8 @@ export function reopen(deps: Deps, context: Context, epochAbove: number): Promis
     await rememberForgotten(deps, tx, epoch, state.position)
     const revokedKeys = await replaceKeys(deps, tx)
     const { at: now } = await authorityTime(deps, tx)
+    // Places of before may have been given out once more since the backup, to tokens that are lost.
+    await tx.abandonStatusLists(instant(now + maxTtlSeconds(deps.policy) * 1000))
     const request = { selector: { all: true }, reason: 'other', final: true } as const
     const terms = { ...decideTerms(request, { policy: deps.policy, now }), exceptions: {} }
     const revocation = await publish(
@@ -100,8 +103,8 @@ async function epochSeen(tx: Reading, known: number): Promise<number> {
 const EPOCHS_LOST_MAX = 1000
 
 /**
- * Every token and status key of before is revoked; where one was active, its successor signs from then
- * on. There is always one for tokens. Feed keys stay: verifiers would not follow to another.
+ * Every token and status key of before is revoked, and another of each signs from then on. Feed keys
+ * stay: verifiers would not follow to another.
  */
 async function replaceKeys(deps: Deps, tx: Writing): Promise<readonly string[]> {
   const states = ['prepared', 'active', 'retiring', 'retired'] as const
@@ -110,10 +113,7 @@ async function replaceKeys(deps: Deps, tx: Writing): Promise<readonly string[]> 
     const { items } = await tx.listKeys({ purpose, states }, { limit: PAGE_SIZE_MAX })
     for (const { id } of items) await revokeSigningKey(deps, tx, id)
     revoked.push(...items.map(({ id }) => id))
-    if (purpose === 'token' && items.every(({ state }) => state !== 'active')) {
-      const { key, sealed } = preparedKey(deps, deps.clock.now())
-      await introduce(deps, tx, { ...key, state: 'active' }, sealed)
-    }
+    if (items.every(({ state }) => state !== 'active')) await introduceFirst(deps, tx, purpose)
   }
   return revoked
 }

@@ -7,6 +7,7 @@ import type { Exceptions, Reason, Revocation, Selector } from '#domain/revocatio
 import type { CandidateValues } from '#domain/revocation/rule-index.ts'
 import type { Position } from '#domain/feed/position.ts'
 import type { VerifierMode } from '#domain/feed/head.ts'
+import type { StatusList } from '#domain/status-list/status-list.ts'
 import type { Trust } from '#domain/trust/trust.ts'
 import type { Incarnation, Lease } from '#domain/proof/proof.ts'
 import type { Instant } from '#kernel/instant.ts'
@@ -136,6 +137,14 @@ export interface Reading {
   /** Every trust in an issuer's identity tokens, by id. */
   trustsOfIssuer(issuer: string): Promise<readonly Trust[]>
 
+  findStatusList(id: string): Promise<StatusList | undefined>
+  /** In the order in which they were opened. */
+  statusLists(): Promise<readonly StatusList[]>
+  /** Until when any status list that was given out may be used; the beginning of time before the first. */
+  statusListsIssuedUntil(): Promise<Instant>
+  /** Whether `dropStatusLists` would find work. */
+  isDroppingStatusListsDue(expiredBefore: Instant): Promise<boolean>
+
   findReply(actor: string, key: string): Promise<StoredReply | undefined>
   /** Whether `forgetReplies` would find work. */
   isForgettingDue(before: Instant): Promise<boolean>
@@ -222,6 +231,18 @@ export interface Writing extends Reading {
   useOnce(hash: Uint8Array, until: Instant): Promise<boolean>
   /** Forgets at most `limit` uses whose time was before; says how many. */
   forgetUses(before: Instant, limit: number): Promise<number>
+  /**
+   * Takes the next places of the newest status list, at most `count`, for what expires then; `undefined`
+   * where it is full or abandoned, or there is none. No number of a list is ever given twice.
+   */
+  takeStatusPlaces(count: number, expiresAt: Instant): Promise<TakenPlaces | undefined>
+  insertStatusList(list: StatusList): Promise<void>
+  /** Closes every list for good, and has each be served until then at least. */
+  abandonStatusLists(expiresAt: Instant): Promise<void>
+  /** Commits that lists may be used until then, before they are given out. */
+  issueStatusLists(until: Instant): Promise<void>
+  /** Drops at most `limit` lists that are closed and expired before then; says how many. */
+  dropStatusLists(expiredBefore: Instant, limit: number): Promise<number>
   insertCredentials(credentials: readonly Credential[]): Promise<void>
   insertRevocation(revocation: Revocation): Promise<void>
   updateRevocation(revocation: Revocation): Promise<void>
@@ -253,6 +274,13 @@ export interface VerifierRecord {
   readonly secretHash: Uint8Array
   readonly createdAt: Instant
   readonly removedAt?: Instant
+}
+
+/** The places of a status list by their numbers: `first` and the `count` from there on. */
+export interface TakenPlaces extends Pick<StatusList, 'size' | 'seed'> {
+  readonly list: string
+  readonly first: number
+  readonly count: number
 }
 
 export interface LongestLifetime {

@@ -81,8 +81,8 @@ function mustAgree(all: (sql: string) => Json[]): Examined {
   const told = new Map(of('key').map(({ id, state }) => [id, state]))
   expect(told).toEqual(new Map(keys.map(({ id, state }) => [id, state])))
   const active = keys.filter(({ state }) => state === 'active').map(({ purpose }) => purpose)
-  expect(active.length).toBe(2)
-  expect(new Set(active)).toEqual(new Set(['feed', 'token']))
+  expect(active.length).toBe(3)
+  expect(new Set(active)).toEqual(new Set(['feed', 'status', 'token']))
 
   const credentials = all('SELECT id, tags FROM credential ORDER BY n')
   const ids = credentials.map(({ id }): string => id)
@@ -94,6 +94,10 @@ function mustAgree(all: (sql: string) => Json[]): Examined {
   })
   expect(issued.length).toBe(ids.length)
   expect(new Set(issued), 'issued as the audit log has it').toEqual(new Set(ids))
+
+  const places = all('SELECT status_list, status_index FROM credential')
+  const distinct = new Set(places.map((place: Json) => JSON.stringify(place)))
+  expect(distinct.size, 'places in status lists').toBe(places.length)
 
   const clients = all('SELECT id FROM client ORDER BY id').map(({ id }): string => id)
   const created = done.filter(({ action }) => action === 'client.create')

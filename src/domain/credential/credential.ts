@@ -1,5 +1,6 @@
 import type { Tier } from '#domain/client/client.ts'
 import type { Position } from '#domain/feed/position.ts'
+import type { StatusPlace } from '#domain/status-list/status-list.ts'
 import type { Instant } from '#kernel/instant.ts'
 
 export const credentialStates = ['revoked', 'suspended', 'expired', 'active'] as const
@@ -28,6 +29,8 @@ export interface Credential {
   /** Position and time of the sign-in from which it derives; its own if it derives from none. */
   readonly rootSeq: Position
   readonly rootIssuedAt: Instant
+  /** Where readers of status lists find it; a credential of before there were any has no place. */
+  readonly status?: StatusPlace
   readonly createdBy: string
   readonly justification?: string
   readonly tags: Readonly<Record<string, string>>

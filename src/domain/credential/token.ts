@@ -1,5 +1,6 @@
 import type { Position } from '#domain/feed/position.ts'
 import { decodeBase64url, decodeBase64urlInto, encodeBase64url } from '#kernel/base64url.ts'
+import { type StatusClaim, statusClaim } from '#domain/status-list/status-list.ts'
 import { toSeconds } from '#kernel/instant.ts'
 import type { Credential } from './credential.ts'
 
@@ -32,6 +33,8 @@ export interface TokenClaims {
   readonly root_iat: number
   /** The trust under which an identity token was exchanged for it; a revocation may name that. */
   readonly trust?: string
+  /** Where third parties look up whether it is revoked (Token Status List §6). */
+  readonly status?: StatusClaim
 }
 
 export function claimsOf(credential: Credential, issuer: string): TokenClaims {
@@ -50,6 +53,7 @@ export function claimsOf(credential: Credential, issuer: string): TokenClaims {
     root_seq: credential.rootSeq,
     root_iat: toSeconds(credential.rootIssuedAt),
     ...(credential.trustId === undefined ? {} : { trust: credential.trustId }),
+    ...(credential.status === undefined ? {} : { status: statusClaim(credential.status, issuer) }),
   }
 }
 

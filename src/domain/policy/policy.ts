@@ -20,6 +20,12 @@ export interface Policy {
     /** Live leases of one verifier credential at a time. */
     readonly leasesPerCredentialMax: number
   }
+  readonly statusLists: {
+    /** For so long a status list may be used: what is revoked since is not known by it. */
+    readonly ttlSeconds: number
+    /** How many credentials share a list; the more, the less a look-up tells of one. */
+    readonly size: number
+  }
   readonly tiers: Readonly<
     Record<Tier, { readonly ttlSecondsMax: number; readonly retentionSeconds: number }>
   >
@@ -77,6 +83,7 @@ export const defaultPolicy: Policy = {
   },
   stalenessSeconds: { strict: 10, standard: 30, relaxed: 300 },
   feed: { heartbeatMs: 1000, entriesKept: 10_000, leasesPerCredentialMax: 10_000 },
+  statusLists: { ttlSeconds: 60, size: 2 ** 20 },
   tiers: {
     low: { ttlSecondsMax: 900, retentionSeconds: 7 * DAY },
     standard: { ttlSecondsMax: HOUR, retentionSeconds: 30 * DAY },

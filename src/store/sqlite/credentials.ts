@@ -9,7 +9,7 @@ import { list, text, words } from './values.ts'
 /** In the order of `CredentialRow`. */
 export const CREDENTIAL_COLUMNS = `id, client_id, tier, subject, scopes, audience, issued_s, expires_s,
   key_id, session_id, parent_id, feed_seq, root_seq, root_issued_s, created_by, justification, tags,
-  last_seen_ms, trust_id`
+  last_seen_ms, trust_id, status_list, status_index`
 
 export type CredentialRow = readonly [
   id: string,
@@ -31,6 +31,8 @@ export type CredentialRow = readonly [
   tags: string,
   lastSeenMs: number | null,
   trustId: string | null,
+  statusList: string | null,
+  statusIndex: number | null,
 ]
 
 const NO_TAGS: Readonly<Record<string, string>> = Object.freeze({})
@@ -58,6 +60,7 @@ export function credentialOf(row: CredentialRow): Credential {
   if (row[15] !== null) credential.justification = row[15]
   if (row[17] !== null) credential.lastSeenAt = instant(row[17])
   if (row[18] !== null) credential.trustId = row[18]
+  if (row[19] !== null && row[20] !== null) credential.status = { list: row[19], index: row[20] }
   return credential
 }
 
@@ -69,7 +72,7 @@ export function findCredential(db: Connection, id: string): Credential | undefin
 }
 
 const INSERT = `INSERT INTO credential (${CREDENTIAL_COLUMNS})
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 export function insertCredentials(db: Connection, credentials: readonly Credential[]): void {
   for (const it of credentials) {
@@ -93,6 +96,8 @@ export function insertCredentials(db: Connection, credentials: readonly Credenti
       text(it.tags),
       it.lastSeenAt ?? null,
       it.trustId ?? null,
+      it.status?.list ?? null,
+      it.status?.index ?? null,
     ])
   }
 }

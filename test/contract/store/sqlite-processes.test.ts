@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Credential } from '#domain/credential/credential.ts'
 import { openSqliteStore } from '#store/sqlite/open.ts'
 import { newFile, runProcess } from './files.ts'
 import { allPages, ids } from './fixtures.ts'
@@ -14,12 +15,14 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-async function stored(path: string): Promise<string[]> {
+async function credentialsOf(path: string): Promise<readonly Credential[]> {
   const store = openSqliteStore({ path, mode: 'open' })
   const items = await allPages(1000, (page) => store.read((tx) => tx.listCredentials({}, page)))
   await store.close()
-  return ids(items)
+  return items
 }
+
+const stored = async (path: string): Promise<string[]> => ids(await credentialsOf(path))
 
 describe('threads that make one database at the same instant', () => {
   it('all succeed, in every one of many rounds', async () => {
@@ -50,6 +53,19 @@ describe('processes at one database', () => {
     expect(ended.map(({ status, errors }) => [status, errors])).toEqual(names.map(() => [0, '']))
     expect((await stored(path)).sort()).toEqual(ended.flatMap(({ lines }) => lines).sort())
     expect(await stored(path)).toHaveLength(100)
+  })
+
+  it('give each credential a place in a status list that no other has', async () => {
+    const path = newFile(folder)
+    const names = ['a', 'b', 'c']
+    await Promise.all(names.map((name) => runProcess([path, 'create', name, '40'])))
+    const places = (await credentialsOf(path)).map(
+      ({ status }) => `${status?.list} ${status?.index}`,
+    )
+    expect(places).toHaveLength(120)
+    expect(new Set(places).size).toBe(120)
+    // 120 in lists of 16: seven are full, and none was opened before the last one was.
+    expect(new Set(places.map((place) => place.split(' ')[0])).size).toBe(8)
   })
 
   it('lose nothing that they were told is committed when they are killed', async () => {

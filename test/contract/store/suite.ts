@@ -7,6 +7,7 @@ import { maintenanceContract } from './maintenance-suite.ts'
 import { recordContract } from './record-suite.ts'
 import { revocationContract } from './revocation-suite.ts'
 import { selectionContract } from './selection-suite.ts'
+import { statusListContract } from './status-list-suite.ts'
 import { trustContract } from './trust-suite.ts'
 
 /**
@@ -24,6 +25,7 @@ export function storeContract(name: string, open: OpenStore): void {
     followerContract(open)
     collectionContract(open)
     trustContract(open)
+    statusListContract(open)
   })
 }
 

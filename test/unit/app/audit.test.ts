@@ -146,7 +146,7 @@ describe('a refusal', () => {
       (admin) => admin.revoke({ selector: { all: true }, reason: 'other', planHash: 'x' }),
     ],
     ['revocation.lift', 'revocation-unknown', (admin) => admin.liftRevocation({ id: 'rev_x' })],
-    ['key.rotate', 'request-invalid', (admin) => admin.rotateKey({ purpose: 'status' })],
+    ['key.rotate', 'request-invalid', (admin) => admin.rotateKey({ purpose: 'audit' })],
   ])('%s as %s is in the log, and nothing else has changed', async (action, code, mutate) => {
     const { world, ...ids } = await busy()
     const before = await everything(world)

@@ -45,6 +45,12 @@ describe('issuing', () => {
       feed_seq: position,
       root_seq: position,
       root_iat: iat,
+      status: {
+        status_list: {
+          idx: expect.any(Number),
+          uri: expect.stringMatching(/^http:\/\/127.0.0.1:7420\/oauth\/status-lists\/[\w-]{8}$/),
+        },
+      },
     })
     expect(issued).toMatchObject({ tokenType: 'Bearer', expiresIn: 90 })
     expect(issued).not.toHaveProperty('clampedFrom')

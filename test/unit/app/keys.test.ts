@@ -13,8 +13,13 @@ async function withToken(): Promise<{ world: TestWorld; token: string; keyId: st
   return { world, token: items[0]?.token ?? '', keyId }
 }
 
-const published = async ({ deps }: TestWorld): Promise<(string | undefined)[]> =>
-  (await jwks(deps)).keys.map(({ kid }) => kid)
+/** The keys of tokens in the key set; behind them stand those of status lists. */
+const published = async ({ admin, deps }: TestWorld): Promise<(string | undefined)[]> => {
+  const others = (await admin.listKeys({ purpose: 'status' })).items.map(({ id }) => id)
+  const kids = (await jwks(deps)).keys.map(({ kid }) => kid)
+  expect(kids.slice(-others.length)).toEqual(others)
+  return kids.slice(0, -others.length)
+}
 const statesOf = async ({ admin }: TestWorld): Promise<Record<string, string>> =>
   Object.fromEntries(
     (await admin.listKeys({ purpose: 'token' })).items.map(({ id, state }) => [id, state]),
@@ -53,7 +58,9 @@ describe('rotation', () => {
   it('publishes public members only', async () => {
     const { world, keyId } = await withToken()
     const { keys } = await jwks(world.deps)
-    expect(keys).toEqual([
+    const status = await world.admin.listKeys({ purpose: 'status' })
+    expect(keys.slice(1)).toEqual(status.items.map(({ publicJwk }) => publicJwk))
+    expect(keys.slice(0, 1)).toEqual([
       {
         kty: 'EC',
         crv: 'P-256',
@@ -68,7 +75,7 @@ describe('rotation', () => {
 
   it('of a purpose that has no keys yet is refused', async () => {
     const { world } = await withToken()
-    const refusal = await refusalOf(world.admin.rotateKey({ purpose: 'status' }))
+    const refusal = await refusalOf(world.admin.rotateKey({ purpose: 'audit' }))
     expect(refusal.code).toBe('request-invalid')
   })
 
@@ -212,7 +219,7 @@ describe('revoking a key', () => {
       (await world.admin.listKeys({ purpose: 'token', ...filter })).items.map(({ id }) => id)
     expect(await idsOf({ state: 'active' })).toEqual([keyId])
     expect(await idsOf({ state: 'retired' })).toEqual([])
-    expect(await idsOf({ purpose: 'status' })).toEqual([])
+    expect(await idsOf({ purpose: 'audit' })).toEqual([])
     expect((await world.admin.showKey({ id: keyId })).liveCredentials).toBe(1)
     expect((await refusalOf(world.admin.showKey({ id: 'key_x' }))).code).toBe('key-unknown')
   })

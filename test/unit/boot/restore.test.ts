@@ -24,7 +24,9 @@ import { backedUp, bring, contents, existing, issue, verdict } from './data-fold
 describe('a restore', () => {
   it('opens a higher epoch than both, in which no key and no token of before is good', async () => {
     const { home, here, file, before, since } = await backedUp()
-    const earlier = (await here.admin.listKeys({ purpose: 'token' })).items.map(({ id }) => id)
+    const idsOf = async (purpose: 'token' | 'status') =>
+      (await here.admin.listKeys({ purpose })).items.map(({ id }) => id)
+    const earlier = [...(await idsOf('token')), ...(await idsOf('status'))]
     await here.close()
     const first = await bring(home, file)
     const second = await bring(home, file)

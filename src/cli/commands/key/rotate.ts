@@ -15,6 +15,7 @@ export const keyRotate = defineCommand({
   description: [
     'New tokens are signed with the new key. Tokens of the old one go on being accepted until they expire: it stays in the key set until none can need it, which is worked out from what was issued.',
     'With --purpose feed it is the key that the feed’s heads and the certificates are signed with. The old one vouches for the new one in the feed, so verifiers follow by themselves; certificates of the old one go on being good.',
+    'With --purpose status it is the key that status lists are signed with. The old one stays in the key set for longer than any list that it signed is good.',
     'A key that somebody else may have is not rotated but revoked: credctl revoke --key ID --reason compromise.',
   ],
   args: {},
@@ -48,13 +49,18 @@ function headline({ key, previous }: Rotation): string[] {
     const vouched = previous === undefined ? '' : `, and ${previous.id} vouches for it`
     return [`${key.id} signs the feed’s heads from now on${vouched}.`]
   }
-  const first = `${key.id} signs from now on.`
+  const what = key.purpose === 'status' ? 'status lists ' : ''
+  const first = `${key.id} signs ${what}from now on.`
   if (previous === undefined) return [first]
   const count = previous.liveCredentials
+  if (key.purpose === 'status')
+    return [first, `${previous.id} stays published${untilOf(previous)}.`]
   const need =
     count === 0
       ? 'no live token needs it'
       : `${liveTokens(count)} ${count === 1 ? 'needs' : 'need'} it`
-  const until = previous.retireAfter === undefined ? '' : ` until ${previous.retireAfter}`
-  return [first, `${previous.id} stays published${until}; ${need}.`]
+  return [first, `${previous.id} stays published${untilOf(previous)}; ${need}.`]
 }
+
+const untilOf = ({ retireAfter }: Rotation['key']): string =>
+  retireAfter === undefined ? '' : ` until ${retireAfter}`

@@ -47,6 +47,12 @@ describe('client_credentials', () => {
       feed_seq: position,
       root_seq: position,
       root_iat: now,
+      status: {
+        status_list: {
+          idx: expect.any(Number),
+          uri: expect.stringMatching(/^http:\/\/127.0.0.1:7420\/oauth\/status-lists\/[\w-]{8}$/),
+        },
+      },
     })
   })
 
