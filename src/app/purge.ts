@@ -9,8 +9,8 @@ export const PURGE_STEP_ROWS = 500
 
 /**
  * Removes a little of what nobody needs any more: credentials that expired longer ago than their tier
- * is retained, answers that can no longer be asked for again, uses of what has expired, and what
- * `collectStep` takes. Answers whether there is more.
+ * is retained, answers that can no longer be asked for again, status lists in which everything has
+ * expired, uses of what has expired, and what `collectStep` takes. Answers whether there is more.
  */
 export async function purgeStep(deps: Deps): Promise<boolean> {
   const now = deps.clock.now()
@@ -27,8 +27,17 @@ export async function purgeStep(deps: Deps): Promise<boolean> {
     const forgotten = await deps.store.write((tx) => tx.forgetReplies(bound, PURGE_STEP_ROWS))
     if (forgotten === PURGE_STEP_ROWS) return true
   }
+  if (await dropStatusLists(deps, before(LIST_KEPT_SECONDS))) return true
   if (await forgetUses(deps, before(CLOCK_STEP_SECONDS_MAX))) return true
   return collectStep(deps, PURGE_STEP_ROWS)
+}
+
+/** For so long after its last token has expired a status list is served, all of it VALID. */
+const LIST_KEPT_SECONDS = 86_400
+
+async function dropStatusLists({ store }: Deps, bound: Instant): Promise<boolean> {
+  if (!(await store.read((tx) => tx.isDroppingStatusListsDue(bound)))) return false
+  return (await store.write((tx) => tx.dropStatusLists(bound, PURGE_STEP_ROWS))) === PURGE_STEP_ROWS
 }
 
 /** A use is forgotten only when even a clock that was set back by this much would not take it again. */

@@ -8,8 +8,9 @@ import {
 } from '#app/authenticate.ts'
 import { showAuthority } from '#app/authority.ts'
 import type { Caller, Deps } from '#app/deps.ts'
-import { jwks } from '#app/keys.ts'
+import { ensureKey, jwks } from '#app/keys.ts'
 import { purgeStep } from '#app/purge.ts'
+import { createStatusLists } from '#app/status-lists.ts'
 import { isClockStepped } from '#app/stepped-clock.ts'
 import { newId } from '#kernel/identifier.ts'
 import { type ProblemCode, refuse } from '#kernel/problem.ts'
@@ -19,6 +20,7 @@ import { createOauthEndpoints, type OauthEndpoints } from '#server/oauth/endpoin
 import { snapshotLines } from '#server/feed-snapshot.ts'
 import { statusOptions } from '#server/status.ts'
 import type { FaultLog, OpenAuthority } from './authority.ts'
+import { deflate, gzip } from './compress.ts'
 import { confirmClock, startFeed } from './feed-service.ts'
 import { takeLock } from './lock.ts'
 import { systemClock, systemEntropy } from './system.ts'
@@ -78,6 +80,8 @@ export async function startServer(
   let stopping = false
   await confirmClock(authority, { isConfirmed: options.confirmClock, runOnFrom })
   const feed = startFeed(authority, onFault)
+  // Others keep the key set for a while, so the key is in it before it signs a list.
+  await ensureKey(deps, 'status')
   const oauth = createOauthEndpoints(deps, { endOfTick, onFault })
   const shared: Omit<HttpOptions, 'authenticate' | 'trustProxy'> = {
     dispatch: authority.dispatch,
@@ -90,6 +94,7 @@ export async function startServer(
     },
     status: statusOptions(deps, issuer),
     oauth,
+    statusLists: { lists: createStatusLists(deps, deflate), gzip, now: () => deps.clock.now() },
     onFault,
   }
   const network = createHttp({

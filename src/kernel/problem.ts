@@ -3,7 +3,22 @@ export interface ProblemRow {
   readonly title: string
   /** The process's exit status, as the manual documents it. */
   readonly exit: ExitStatus
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 410 | 413 | 415 | 422 | 429 | 500 | 503
+  readonly status:
+    | 400
+    | 401
+    | 403
+    | 404
+    | 405
+    | 406
+    | 409
+    | 410
+    | 413
+    | 415
+    | 422
+    | 429
+    | 500
+    | 501
+    | 503
   /** Given by the command line itself; no route may declare it. */
   readonly local?: true
   /** The RFC 6749 §5.2 name, for refusals that an OAuth endpoint may give. */
@@ -47,6 +62,7 @@ export const problems = {
     oauth: 'invalid_request',
   },
   'body-too-large': { title: 'Request too large', exit: 2, status: 413 },
+  'media-type-unacceptable': { title: 'Media type not acceptable', exit: 2, status: 406 },
   'media-type-unsupported': { title: 'Unsupported media type', exit: 2, status: 415 },
   'listen-refused': { title: 'Refused to listen', exit: 2, status: 400, local: true },
   'client-unknown': { title: 'No such client', exit: 3, status: 404, oauth: 'invalid_client' },
@@ -56,6 +72,8 @@ export const problems = {
   'verifier-unknown': { title: 'No such verifier', exit: 3, status: 404 },
   'selection-unknown': { title: 'No such selection', exit: 3, status: 404 },
   'incarnation-unknown': { title: 'No such incarnation', exit: 3, status: 404 },
+  'status-list-unknown': { title: 'No such status list', exit: 3, status: 404 },
+  'history-unsupported': { title: 'No list of another time', exit: 3, status: 501 },
   'feed-compacted': { title: 'Entries are gone', exit: 3, status: 410 },
   'key-unknown': { title: 'No such key', exit: 3, status: 404 },
   'context-unknown': { title: 'No such context', exit: 3, status: 404, local: true },

@@ -1,6 +1,7 @@
 import { grantTypes } from '#app/oauth/grants.ts'
 import { oauthPaths } from '#contract/oauth.ts'
 import { ASSERTION_ALGORITHMS } from '#domain/oauth/assertion.ts'
+import { STATUS_LISTS_PATH } from '#domain/status-list/status-list.ts'
 
 const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 /** A client without credentials gets a token by another, and gives back its own; it asks about none. */
@@ -22,6 +23,7 @@ export const metadata = async (issuer: string): Promise<object> => ({
   introspection_endpoint: `${issuer}${oauthPaths.introspection}`,
   ...authentication('introspection', AUTH_METHODS),
   introspection_signing_alg_values_supported: ['ES256'],
+  status_list_aggregation_endpoint: `${issuer}${STATUS_LISTS_PATH}`,
   service_documentation: `${issuer}/openapi.json`,
 })
 

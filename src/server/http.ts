@@ -20,6 +20,7 @@ import { type OauthAnswer, refusalAnswer } from './oauth/answer.ts'
 import type { OauthCall, OauthEndpoints } from './oauth/endpoints.ts'
 import type { FeedHub, FeedSink } from './feed-stream.ts'
 import { mountStatus, type StatusOptions } from './status.ts'
+import { mountStatusLists, type StatusListOptions } from './status-lists.ts'
 
 /** The largest body of the admin API, bytes: a selector of 10,000 names fits. */
 export const BODY_BYTES_MAX = 2 * 1024 * 1024
@@ -46,6 +47,7 @@ export interface HttpOptions {
   /** `/status/<credential id>`; without it, it is not served here. */
   readonly status?: StatusOptions
   readonly oauth?: OauthEndpoints
+  readonly statusLists?: Omit<StatusListOptions, 'issuerPath'>
   readonly newRequestId: () => string
   readonly publicDocuments: PublicDocuments
   /**
@@ -102,6 +104,10 @@ export function createHttp(options: HttpOptions): FastifyInstance {
   mountContract(app, options)
   if (options.feed !== undefined) mountFeed(app, options, options.feed)
   if (options.status !== undefined) mountStatus(app, options.status)
+  if (options.statusLists !== undefined) {
+    const { issuerPath } = options.publicDocuments
+    mountStatusLists(app, { ...options.statusLists, issuerPath })
+  }
   if (options.oauth !== undefined) mountOauth(app, options, options.oauth)
   return app
 }
@@ -391,6 +397,7 @@ function methodsAt(path: string): string[] {
   }
   if (GET_PATHS.includes(path)) methods.add('GET')
   if (Object.values(oauthPaths).some((one) => one === path)) methods.add('POST')
+  if (/^\/oauth\/status-lists(?:\/[^/]+)?$/.test(path)) methods.add('GET').add('OPTIONS')
   if (/^\/status\/[^/]+$/.test(path)) methods.add('GET').add('POST')
   if (methods.has('GET')) methods.add('HEAD')
   return [...methods].sort()

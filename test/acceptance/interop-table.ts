@@ -6,7 +6,7 @@ const PAGE = join(root, 'docs', 'oauth.md')
 const BEGIN = '<!-- interop: written by test/acceptance/oauth.test.ts -->'
 const END = '<!-- end of interop -->'
 
-type Role = 'client' | 'verifier' | 'issuer'
+type Role = 'client' | 'verifier' | 'reader' | 'issuer'
 const rows = new Map<string, Set<string>>()
 
 /** Notes that a package did what it was asked, at the end of a test that has seen it. */

@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:https'
 import { OAuth2Client } from '@badgateway/oauth2-client'
+import { getListFromStatusListJWT, getStatusListFromJWT } from '@sd-jwt/jwt-status-list'
 import { JwtVerifier } from 'aws-jwt-verify'
 import { auth } from 'express-oauth2-jwt-bearer'
 import { createVerifier } from 'fast-jwt'
@@ -14,6 +15,7 @@ import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { makeHome } from './harness.ts'
 import { claims, recordInterop, settleInterop } from './interop-table.ts'
 import { API, freePort, oauthStage, type OauthStage, trusted } from './oauth-stage.ts'
+import { eventually } from './resource-server.ts'
 
 afterAll(settleInterop)
 
@@ -225,6 +227,45 @@ describe('verifiers that nobody here wrote', () => {
     expect(await ask(token)).toMatchObject({ client_id: stage.secret.id, scope: 'read write' })
     expect(await ask(forged)).toMatchObject({ status: 401, code: 'invalid_token' })
     recordInterop('verifier', 'express-oauth2-jwt-bearer', '`strict`, by discovery')
+  })
+})
+
+describe('a reader of status lists that nobody here wrote', () => {
+  it('@sd-jwt/jwt-status-list, over the wire; jose checks the signature by the key set', async () => {
+    const { home, issuer } = await oauthStage()
+    const { items } = await home.json([
+      'token',
+      'issue',
+      '--client',
+      'secret-client',
+      '--count',
+      '3',
+    ])
+    const tokens = (items as { token: string; credential: { id: string } }[]).map(
+      ({ token, credential }) => ({ ...getStatusListFromJWT(token), id: credential.id }),
+    )
+    const [revoked, suspended] = tokens
+    const revoke = ['revoke', '--reason', 'testing', '--yes', '--token']
+    const { revocation } = await home.json([...revoke, revoked?.id ?? ''])
+    await home.json([...revoke, suspended?.id ?? '', '--expires', '1h'])
+    const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
+    const read = async (): Promise<number[]> => {
+      const uri = revoked?.uri ?? ''
+      const answer = await fetch(uri, { headers: { accept: 'application/statuslist+jwt' } })
+      expect(answer.headers.get('content-type')).toBe('application/statuslist+jwt')
+      expect(answer.headers.get('content-encoding')).toBe('gzip')
+      const text = await answer.text()
+      const { payload } = await jwtVerify(text, keys, { typ: 'statuslist+jwt', subject: uri })
+      expect(Number(payload.exp) - Number(payload.iat)).toBe(payload['ttl'])
+      const list = getListFromStatusListJWT(text)
+      return tokens.map(({ idx }) => list.getStatus(idx))
+    }
+    expect(await read()).toEqual([1, 2, 0])
+    await home.json(['revocation', 'lift', revocation.id, '--yes'])
+    await eventually(async () => expect(await read()).toEqual([0, 2, 0]))
+    const uris = (await (await fetch(`${issuer}/oauth/status-lists`)).json()) as object
+    expect(uris).toEqual({ status_lists: [revoked?.uri] })
+    recordInterop('reader', '@sd-jwt/jwt-status-list', 'VALID, INVALID and SUSPENDED, with jose')
   })
 })
 

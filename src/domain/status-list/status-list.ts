@@ -21,6 +21,31 @@ export const statusClaim = ({ list, index }: StatusPlace, issuer: string): Statu
   status_list: { idx: index, uri: statusListUri(issuer, list) },
 })
 
+/** `typ` of a status list (§5.1), which keeps it from passing for a token. */
+export const STATUS_LIST_TYPE = 'statuslist+jwt'
+
+export interface StatusListContent {
+  readonly uri: string
+  readonly issuedSeconds: number
+  readonly expiresSeconds: number
+  readonly bits: number
+  /** base64url of the compressed bits. */
+  readonly lst: string
+  readonly aggregationUri: string
+}
+
+/**
+ * The claims of a status list (§5.1). It names no `iss` and no `aud`: whoever took it for a token would
+ * find in it nothing that a token has.
+ */
+export const statusListClaims = (list: StatusListContent): object => ({
+  sub: list.uri,
+  iat: list.issuedSeconds,
+  exp: list.expiresSeconds,
+  ttl: list.expiresSeconds - list.issuedSeconds,
+  status_list: { bits: list.bits, lst: list.lst, aggregation_uri: list.aggregationUri },
+})
+
 /** A list as the authority knows it; what stands in it is worked out when it is asked for. */
 export interface StatusList {
   /** Random, so that after a restore none is opened whose id a lost list had. */

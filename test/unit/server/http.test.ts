@@ -291,7 +291,7 @@ describe('what anyone may read', () => {
     expect(keys.statusCode).toBe(200)
     expect(keys.headers['cache-control']).toBe('public, max-age=300')
     expect(keys.headers['x-content-type-options']).toBe('nosniff')
-    expect(keys.json().keys).toHaveLength(1)
+    expect(keys.json().keys).toHaveLength(2)
     expect(JSON.stringify(keys.json())).not.toMatch(/"d":/)
     const metadata = await on.app.inject('/.well-known/oauth-authorization-server')
     expect(metadata.json()).toMatchObject({

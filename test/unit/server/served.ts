@@ -1,6 +1,8 @@
 import { onTestFinished } from 'vitest'
 import { authenticateBearer } from '#app/authenticate.ts'
 import { jwks } from '#app/keys.ts'
+import { createStatusLists } from '#app/status-lists.ts'
+import { deflate, gzip } from '#boot/compress.ts'
 import { createDispatch, type Operating } from '#server/dispatch.ts'
 import { metadata, openApi } from '#server/documents.ts'
 import { createHttp } from '#server/http.ts'
@@ -49,6 +51,11 @@ export async function served(instead: Partial<Operating> = {}): Promise<Served> 
       endOfTick: async () => {},
       onFault: (fault) => faults.push(fault),
     }),
+    statusLists: {
+      lists: createStatusLists(deps, deflate),
+      gzip,
+      now: () => deps.clock.now(),
+    },
     ready: async () => state.ready,
     onFault: (fault) => faults.push(fault),
     trustProxy: false,

@@ -181,7 +181,7 @@ describe('the metadata', () => {
     const statuses = paths.map(
       async (path) => (await app.inject({ method: 'POST', url: path })).statusCode,
     )
-    expect(await Promise.all(statuses)).toEqual([400, 401, 401])
+    expect(await Promise.all(statuses)).toEqual([400, 401, 401, 405])
   })
 
   it('and the endpoints are below the path of an issuer that has one', async () => {

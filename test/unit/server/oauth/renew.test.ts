@@ -81,7 +81,9 @@ describe('a live token is exchanged for another', () => {
       root_seq: before['root_seq'],
       root_iat: before['root_iat'],
       sid: before['jti'],
+      status: { status_list: { idx: expect.any(Number), uri: expect.any(String) } },
     })
+    expect(claims(body.access_token)['status']).not.toEqual(before['status'])
     expect(position).toBeGreaterThan(Number(before['root_seq']))
     expect(await world.admin.showCredential({ id: idOf(body.access_token) })).toMatchObject({
       parentId: idOf(first),
