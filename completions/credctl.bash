@@ -53,7 +53,7 @@ _credctl_words() {
     'client') echo 'create list show update disable enable delete key secret' ;;
     'client key') echo 'add remove' ;;
     'client secret') echo 'rotate' ;;
-    'token') echo 'issue exec revoke-self list show inspect verify' ;;
+    'token') echo 'issue exec revoke-self renew list show inspect verify' ;;
     'revocation') echo 'plan apply wait verify-certificate list show lift unblock' ;;
     'trust') echo 'create list show update delete test' ;;
     'verifier') echo 'create list show remove' ;;
@@ -174,6 +174,13 @@ _credctl_value() {
     'token revoke-self:--context') echo 'kind context' ;;
     'token revoke-self:--data-dir') echo 'kind directory' ;;
     'token revoke-self:--ca-cert') echo 'kind file' ;;
+    'token renew:--token-file') echo 'kind file' ;;
+    'token renew:--out-file') echo 'kind file' ;;
+    'token renew:--output') echo 'words table wide json jsonl yaml csv name token env' ;;
+    'token renew:-o') echo 'words table wide json jsonl yaml csv name token env' ;;
+    'token renew:--context') echo 'kind context' ;;
+    'token renew:--data-dir') echo 'kind directory' ;;
+    'token renew:--ca-cert') echo 'kind file' ;;
     'token list:--client') echo 'kind client' ;;
     'token list:--state') echo 'words revoked suspended expired active' ;;
     'token list:--key') echo 'kind key' ;;
@@ -447,6 +454,7 @@ _credctl_flags() {
     'token issue') echo '--client --scope --ttl --audience --subject --tag --justification --count --env --ci --trust --id-token-from --id-token-file --id-token-variable --id-token-audience --out-file --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
     'token exec') echo '--client --scope --ttl --audience --subject --ci --trust --id-token-from --id-token-file --id-token-variable --id-token-audience --env --justification --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
     'token revoke-self') echo '--token-file --env --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
+    'token renew') echo '--token-file --scope --audience --ttl --env --out-file --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
     'token list') echo '--client --subject --scope --audience --state --session --key --created-by --tag --issued-after --issued-before --expires-before --limit --cursor --output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
     'token show') echo '--output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
     'token inspect') echo '--output -o --quiet -q --fields --no-headers --sort-by --server --context --data-dir --ca-cert --idempotency-key --no-input --no-color --debug --help -h' ;;
@@ -507,6 +515,7 @@ _credctl_takes() {
     'token issue:--client'|'token issue:--scope'|'token issue:--ttl'|'token issue:--audience'|'token issue:--subject'|'token issue:--tag'|'token issue:--justification'|'token issue:--count'|'token issue:--env'|'token issue:--trust'|'token issue:--id-token-from'|'token issue:--id-token-file'|'token issue:--id-token-variable'|'token issue:--id-token-audience'|'token issue:--out-file'|'token issue:--output'|'token issue:-o'|'token issue:--fields'|'token issue:--sort-by'|'token issue:--server'|'token issue:--context'|'token issue:--data-dir'|'token issue:--ca-cert'|'token issue:--idempotency-key') return 0 ;;
     'token exec:--client'|'token exec:--scope'|'token exec:--ttl'|'token exec:--audience'|'token exec:--subject'|'token exec:--trust'|'token exec:--id-token-from'|'token exec:--id-token-file'|'token exec:--id-token-variable'|'token exec:--id-token-audience'|'token exec:--env'|'token exec:--justification'|'token exec:--output'|'token exec:-o'|'token exec:--fields'|'token exec:--sort-by'|'token exec:--server'|'token exec:--context'|'token exec:--data-dir'|'token exec:--ca-cert'|'token exec:--idempotency-key') return 0 ;;
     'token revoke-self:--token-file'|'token revoke-self:--env'|'token revoke-self:--output'|'token revoke-self:-o'|'token revoke-self:--fields'|'token revoke-self:--sort-by'|'token revoke-self:--server'|'token revoke-self:--context'|'token revoke-self:--data-dir'|'token revoke-self:--ca-cert'|'token revoke-self:--idempotency-key') return 0 ;;
+    'token renew:--token-file'|'token renew:--scope'|'token renew:--audience'|'token renew:--ttl'|'token renew:--env'|'token renew:--out-file'|'token renew:--output'|'token renew:-o'|'token renew:--fields'|'token renew:--sort-by'|'token renew:--server'|'token renew:--context'|'token renew:--data-dir'|'token renew:--ca-cert'|'token renew:--idempotency-key') return 0 ;;
     'token list:--client'|'token list:--subject'|'token list:--scope'|'token list:--audience'|'token list:--state'|'token list:--session'|'token list:--key'|'token list:--created-by'|'token list:--tag'|'token list:--issued-after'|'token list:--issued-before'|'token list:--expires-before'|'token list:--limit'|'token list:--cursor'|'token list:--output'|'token list:-o'|'token list:--fields'|'token list:--sort-by'|'token list:--server'|'token list:--context'|'token list:--data-dir'|'token list:--ca-cert'|'token list:--idempotency-key') return 0 ;;
     'token show:--output'|'token show:-o'|'token show:--fields'|'token show:--sort-by'|'token show:--server'|'token show:--context'|'token show:--data-dir'|'token show:--ca-cert'|'token show:--idempotency-key') return 0 ;;
     'token inspect:--output'|'token inspect:-o'|'token inspect:--fields'|'token inspect:--sort-by'|'token inspect:--server'|'token inspect:--context'|'token inspect:--data-dir'|'token inspect:--ca-cert'|'token inspect:--idempotency-key') return 0 ;;

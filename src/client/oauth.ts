@@ -20,6 +20,14 @@ export interface Exchange {
   readonly trustId?: string | undefined
 }
 
+/** What a token is renewed to; what is left out is as it is in the token. */
+export interface Renewal {
+  readonly token: string
+  readonly scopes: readonly string[]
+  readonly audience: readonly string[]
+  readonly ttlSeconds?: number | undefined
+}
+
 export interface Exchanged {
   readonly token: string
   readonly expiresIn: number
@@ -37,6 +45,8 @@ export interface Oauth {
   issuer(): Promise<string>
   /** RFC 8693. Refusals: `trust-unmatched`, whose facts are the claims table; `scope-refused` … */
   exchange(asked: Exchange): Promise<Exchanged>
+  /** RFC 8693, by holding the token. Refusals: `subject-refused`, `client-refused`, `scope-refused` … */
+  renew(asked: Renewal): Promise<Exchanged>
   /** Ends a token by holding it, however it stands. */
   revokeSelf(token: string): Promise<SelfRevoked>
 }
@@ -45,15 +55,21 @@ export function connectOauth(transport: OauthTransport, retry: Retry): Oauth {
   return {
     issuer: () => retrying(retry, () => transport.issuer()),
     async exchange(asked) {
-      const fields = fieldsOf(asked)
+      const fields = fieldsOf(['jwt', asked.idToken], asked)
       // An identity token is good for one exchange: sent again blindly, it would be refused as used.
-      const { access_token, expires_in, scope } = await retrying(
-        retry,
-        async () => answered<TokenResponse>(await transport.post('token', fields)),
-        isUndone,
-      )
-      if (typeof access_token !== 'string') return refuseStranger()
-      return { token: access_token, expiresIn: expires_in, scopes: scope.split(' ') }
+      return retrying(retry, async () => exchanged(await transport.post('token', fields)), isUndone)
+    },
+    async renew(asked) {
+      const fields = fieldsOf(['access_token', asked.token], asked)
+      try {
+        return await retrying(retry, async () => exchanged(await transport.post('token', fields)))
+      } catch (thrown) {
+        // RFC 8693 §2.2.2: the form is ours, so it is the token that makes an invalid request of it.
+        if (!(thrown instanceof Problem) || thrown.code !== 'request-invalid') throw thrown
+        const problem = new Problem('subject-refused', thrown.message)
+        problem.requestId = thrown.requestId
+        throw problem
+      }
     },
     async revokeSelf(token) {
       const { result, credential_id: credentialId } = await retrying(retry, async () =>
@@ -67,10 +83,19 @@ export function connectOauth(transport: OauthTransport, retry: Retry): Oauth {
   }
 }
 
-const fieldsOf = ({ idToken, scopes, audience, ttlSeconds, trustId }: Exchange): OauthFields => [
+function exchanged(reply: OauthReply): Exchanged {
+  const { access_token, expires_in, scope } = answered<TokenResponse>(reply)
+  if (typeof access_token !== 'string') return refuseStranger()
+  return { token: access_token, expiresIn: expires_in, scopes: scope.split(' ') }
+}
+
+const fieldsOf = (
+  [type, subject]: readonly ['jwt' | 'access_token', string],
+  { scopes, audience, ttlSeconds, trustId }: Omit<Exchange, 'idToken'>,
+): OauthFields => [
   ['grant_type', 'urn:ietf:params:oauth:grant-type:token-exchange'],
-  ['subject_token_type', 'urn:ietf:params:oauth:token-type:jwt'],
-  ['subject_token', idToken],
+  ['subject_token_type', `urn:ietf:params:oauth:token-type:${type}`],
+  ['subject_token', subject],
   ...(scopes.length === 0 ? [] : ([['scope', scopes.join(' ')]] as const)),
   ...audience.map((one) => ['audience', one] as const),
   ...(ttlSeconds === undefined ? [] : ([['expires_in', String(ttlSeconds)]] as const)),

@@ -70,6 +70,31 @@ describe('clients that nobody here wrote', () => {
     recordInterop('client', 'openid-client', `client_credentials with ${name}`)
   })
 
+  it('openid-client: a renewal, by the client that the token is of', async () => {
+    const { issuer, secret } = await oauthStage()
+    const config = await openid.discovery(new URL(issuer), secret.id, secret.secret)
+    const { access_token: first } = await openid.clientCredentialsGrant(config)
+    const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
+    const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+    const renewed = await openid.genericGrantRequest(config, EXCHANGE, {
+      subject_token: first,
+      subject_token_type: ACCESS_TOKEN,
+      scope: 'read',
+    })
+    expect(renewed['issued_token_type']).toBe(ACCESS_TOKEN)
+    const second = renewed.access_token
+    expect(claims(second)).toMatchObject({ scope: 'read', sid: claims(first)['jti'] })
+    // What derives from a token ends with it.
+    await openid.tokenRevocation(config, first)
+    expect(await openid.tokenIntrospection(config, second)).toEqual({ active: false })
+    const again = openid.genericGrantRequest(config, EXCHANGE, {
+      subject_token: second,
+      subject_token_type: ACCESS_TOKEN,
+    })
+    await expect(again).rejects.toMatchObject({ error: 'invalid_request' })
+    recordInterop('client', 'openid-client', 'renewal by `genericGrantRequest` (RFC 8693)')
+  })
+
   it('oauth4webapi: a secret, a signed introspection, and the checks of a resource server', async () => {
     const { issuer, secret } = await oauthStage()
     const url = new URL(issuer)

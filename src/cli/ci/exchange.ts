@@ -1,9 +1,8 @@
 import type { IssuedToken } from '#cli/commands/shapes.ts'
 import type { Kit } from '#cli/kit.ts'
-import { parseToken } from '#contract/token.ts'
+import { received } from '#cli/received.ts'
 import { formatDuration } from '#kernel/duration.ts'
-import { formatInstant, fromSeconds } from '#kernel/instant.ts'
-import { Problem, refuse } from '#kernel/problem.ts'
+import { Problem } from '#kernel/problem.ts'
 import { jobIdentity } from './identity.ts'
 import { mask } from './mask.ts'
 import { explained } from './refusal.ts'
@@ -44,7 +43,7 @@ export async function exchangeIdentity(kit: Kit, asked: Asked): Promise<JobToken
     await mask(kit, token)
     if (ttl !== undefined && expiresIn < ttl) warnClamped(kit, ttl, expiresIn)
     return {
-      ...recordOf(token),
+      ...received(token),
       expiresIn,
       ...(ttl !== undefined && expiresIn < ttl ? { clampedFrom: ttl } : {}),
     }
@@ -58,34 +57,3 @@ const warnClamped = (kit: Kit, from: number, to: number): void =>
   kit.warn(
     `lifetime shortened from ${formatDuration(from)} to ${formatDuration(to)}: the trust and policy allow no more`,
   )
-
-/** The record of a token as the token itself has it: a job may not ask the admin API for it. */
-function recordOf(token: string): Pick<JobToken, 'token' | 'tokenType' | 'credential' | 'trustId'> {
-  const parsed = parseToken(token)
-  if (typeof parsed === 'string') return refuse('internal', 'what the authority issued is no token')
-  const { header, claims } = parsed
-  const text = (name: string): string => {
-    const value = claims[name]
-    return typeof value === 'string' ? value : ''
-  }
-  const time = (name: string): string => formatInstant(fromSeconds(Number(claims[name])))
-  return {
-    token,
-    tokenType: 'Bearer',
-    trustId: text('trust'),
-    credential: {
-      id: text('jti'),
-      clientId: text('client_id'),
-      subject: text('sub'),
-      scopes: text('scope').split(' ').filter(Boolean),
-      audience: [claims['aud']].flat().map(String),
-      issuedAt: time('iat'),
-      expiresAt: time('exp'),
-      keyId: String(header['kid']),
-      sessionId: text('sid'),
-      state: 'active',
-      createdBy: `client:${text('client_id')}`,
-      tags: {},
-    },
-  }
-}

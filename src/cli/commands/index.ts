@@ -100,6 +100,11 @@ export const commandTable: CommandTable = {
       load: async () => (await import('./token/revoke-self.ts')).tokenRevokeSelf,
     },
     {
+      path: ['token', 'renew'],
+      summary: 'Exchange a live token for one that lives longer, or may do less',
+      load: async () => (await import('./token/renew.ts')).tokenRenew,
+    },
+    {
       path: ['token', 'list'],
       summary: 'List what was issued, the newest first; never the tokens themselves',
       load: async () => (await import('./token/list.ts')).tokenList,
