@@ -1,17 +1,21 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:https'
+import * as actions from '@actions/core'
 import { OAuth2Client } from '@badgateway/oauth2-client'
 import { getListFromStatusListJWT, getStatusListFromJWT } from '@sd-jwt/jwt-status-list'
 import { JwtVerifier } from 'aws-jwt-verify'
 import { auth } from 'express-oauth2-jwt-bearer'
 import { createVerifier } from 'fast-jwt'
+import { IdentityPoolClient } from 'google-auth-library'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import jsonwebtoken from 'jsonwebtoken'
 import { JwksClient } from 'jwks-rsa'
 import * as oauth from 'oauth4webapi'
 import Provider from 'oidc-provider'
 import * as openid from 'openid-client'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { parseOutputs } from './ci-runners.ts'
+import { ciStage } from './ci-stage.ts'
 import { makeHome } from './harness.ts'
 import { claims, recordInterop, settleInterop } from './interop-table.ts'
 import { API, freePort, oauthStage, type OauthStage, trusted } from './oauth-stage.ts'
@@ -147,6 +151,90 @@ describe('clients that nobody here wrote', () => {
       'client',
       '@badgateway/oauth2-client',
       'client_credentials with `resource`, introspection, revocation',
+    )
+  })
+})
+
+/** By the claims that the example of GitHub Actions binds. */
+const JOB = { repository_id: '123456789', ref: 'refs/heads/main', environment: 'production' }
+const DEPLOY_TARGET = 'https://deploy.example.com'
+
+describe('what vendors give to jobs of CI systems', () => {
+  it('google-auth-library: its external accounts exchange the token of a job', async () => {
+    const { ci, issuer, machine, issued } = await ciStage('github-actions')
+    const { env } = ci.github(JOB)
+    const sources = {
+      file: { file: await machine.write('id-token', await ci.sign(issuer, JOB)) },
+      url: {
+        url: `${env['ACTIONS_ID_TOKEN_REQUEST_URL']}&audience=${encodeURIComponent(issuer)}`,
+        headers: { Authorization: `Bearer ${env['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}` },
+        format: { type: 'json' as const, subject_token_field_name: 'value' },
+      },
+    }
+    const clientOf = (source: (typeof sources)['file' | 'url']) =>
+      new IdentityPoolClient({
+        type: 'external_account',
+        audience: DEPLOY_TARGET,
+        subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+        token_url: `${issuer}/oauth/token`,
+        credential_source: source,
+        scopes: ['deploy:prod'],
+      })
+    for (const [name, source] of Object.entries(sources)) {
+      const { token } = await clientOf(source).getAccessToken()
+      expect(claims(token ?? '')).toMatchObject({
+        iss: issuer,
+        aud: DEPLOY_TARGET,
+        client_id: 'deploy-bot',
+        scope: 'deploy:prod',
+      })
+      recordInterop(
+        'client',
+        'google-auth-library',
+        `exchange (RFC 8693) of a token from a ${name}`,
+      )
+    }
+    // The file holds the one that was used: an identity token is good once.
+    await expect(clientOf(sources.file).getAccessToken()).rejects.toThrow(/used before/)
+    expect(await issued()).toHaveLength(2)
+  })
+
+  it('@actions/core: `credctl` asks, masks and hands on as it does', async () => {
+    const { ci, issuer, machine, env } = await ciStage('github-actions')
+    const github = ci.github(JOB)
+    for (const [name, value] of Object.entries(github.env)) vi.stubEnv(name, value)
+    let said = ''
+    const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      said += String(text)
+      return true
+    })
+    const idToken = await actions.getIDToken(issuer)
+    spy.mockRestore()
+    const out = await machine.write('outputs', '')
+    const given = { ...env, ...github.env, CREDCTL_SERVER: issuer, GITHUB_OUTPUT: out }
+    const ran = await machine.run(['token', 'issue', '--ci'], { env: given })
+    expect(ran.status).toBe(0)
+    // To the letter the same request, the same command, and outputs that are read alike.
+    expect(github.asked).toHaveLength(2)
+    expect(github.asked[1]).toEqual(github.asked[0])
+    expect(said).toContain(`::add-mask::${idToken}\n`)
+    const outputs = parseOutputs(await machine.read('outputs'))
+    expect([...outputs.keys()]).toEqual(['token', 'expires-at', 'credential-id'])
+    expect(ran.err.split('\n')[0]).toBe(`::add-mask::${outputs.get('token')}`)
+    vi.stubEnv('GITHUB_OUTPUT', await machine.write('theirs', ''))
+    for (const [name, value] of outputs) actions.setOutput(name, value)
+    expect(parseOutputs(await machine.read('theirs'))).toEqual(outputs)
+    // What it got is as good here as what we ask for ourselves.
+    const own = { ...env, CREDCTL_SERVER: issuer, CREDCTL_ID_TOKEN: idToken }
+    expect(
+      await machine.run(['token', 'issue', '--ci', '-o', 'token'], { env: own }),
+    ).toMatchObject({
+      status: 0,
+    })
+    recordInterop(
+      'client',
+      '@actions/core',
+      'its `getIDToken` is taken; masks and outputs are as its own',
     )
   })
 })

@@ -5,10 +5,10 @@ import {
   type TrustFinding,
 } from '#cli/commands/trust/shape.ts'
 import type { Kit } from '#cli/kit.ts'
-import { columnsFor } from '#cli/render/cell.ts'
 import { isForPrograms } from '#cli/render/failure.ts'
 import { tableWriter } from '#cli/render/table.ts'
 import { clean } from '#cli/render/text.ts'
+import type { Column } from '#cli/view.ts'
 import { parseToken } from '#contract/token.ts'
 import { formatInstant, fromSeconds } from '#kernel/instant.ts'
 import { Problem } from '#kernel/problem.ts'
@@ -49,10 +49,16 @@ export async function explained(kit: Kit, problem: Problem, idToken: string): Pr
   return told
 }
 
+/** What does not fit stands at the left, where it is seen first and no long value pushes it away. */
+const COLUMNS: readonly Column[] = [
+  { key: 'ok', title: '' },
+  ...claimShape.columns.filter(({ key }) => key !== 'ok'),
+]
+
 /** Whole, however narrow the terminal is: half a value explains nothing. */
 async function writeTable(kit: Kit, lines: readonly ClaimLine[]): Promise<void> {
   const write = tableWriter({
-    columns: columnsFor(claimShape.columns, { fields: undefined, isWide: true }),
+    columns: COLUMNS,
     withHeaders: true,
     width: undefined,
     now: kit.clock.now(),

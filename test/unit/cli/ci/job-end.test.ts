@@ -105,7 +105,7 @@ describe('token exec --ci', () => {
     const env = { CREDCTL_ID_TOKEN: await jobToken({ ref: 'x' }) }
     const { status, err, children } = await runJob('token exec --ci -- ./deploy.sh', { env })
     expect([status, children]).toEqual([5, []])
-    expect(err).toMatch(/^ref +refs\/heads\/main +x +NO$/m)
+    expect(err).toMatch(/^NO +ref +refs\/heads\/main +x$/m)
   })
 
   it('passes on how the program ended also where the token cannot be ended, and says so', async () => {
