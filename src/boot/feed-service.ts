@@ -23,22 +23,24 @@ export function startFeed(authority: OpenAuthority, onFault: FaultLog): FeedServ
     // What an operator was told by an alarm, or has to wait for, is no fault of the program.
     if (!isForeseen(fault)) onFault(fault, 'feed')
   }
-  const hub = createFeedHub(deps, { onFault: report })
+  const { heartbeatMs } = deps.policy.feed
+  // What was told between two beats was one: thousands that still read it are not sent the next.
+  const hub = createFeedHub(deps, { onFault: report, onTold: () => void beats.refresh() })
+  const beats = setInterval(() => hub.beat(), heartbeatMs).unref()
   authority.onFeedMoved(() => hub.poke())
   let working: Promise<void> | undefined
-  const timer = setInterval(() => {
-    hub.beat()
+  const looks = setInterval(() => {
     working ??= look(deps)
       .catch(report)
       .finally(() => {
         working = undefined
       })
-  }, deps.policy.feed.heartbeatMs)
-  timer.unref()
+  }, heartbeatMs).unref()
   return {
     hub,
     async stop() {
-      clearInterval(timer)
+      clearInterval(beats)
+      clearInterval(looks)
       hub.close()
       await working
     },

@@ -75,14 +75,21 @@ const ENTRIES_MAX = 1000
  */
 export function createFeedHub(
   deps: Deps,
-  { onFault }: { readonly onFault: (fault: unknown) => void },
+  { onFault, onTold = () => undefined }: FeedHubHooks,
 ): FeedHub {
-  return new Hub(deps, onFault)
+  return new Hub(deps, { onFault, onTold })
+}
+
+export interface FeedHubHooks {
+  readonly onFault: (fault: unknown) => void
+  /** All that are live are being told a head: no other is due for a heartbeat. */
+  readonly onTold?: () => void
 }
 
 class Hub implements FeedHub {
   readonly #deps: Deps
   readonly #onFault: (fault: unknown) => void
+  readonly #onTold: () => void
   /** All, by incarnation: one process has one stream. */
   readonly #listeners = new Map<string, Listener>()
   /** Of them those that stand where `#told` does. */
@@ -97,9 +104,10 @@ class Hub implements FeedHub {
   #isPublishing = false
   #isClosed = false
 
-  constructor(deps: Deps, onFault: (fault: unknown) => void) {
+  constructor(deps: Deps, { onFault, onTold }: Required<FeedHubHooks>) {
     this.#deps = deps
     this.#onFault = onFault
+    this.#onTold = onTold
     const node = feedNode(deps.store)
     node.givenMicros = (incarnation) => this.#givenMicros(incarnation)
     node.onEnded.add(this.#ended)
@@ -219,6 +227,7 @@ class Hub implements FeedHub {
 
   #tell({ text, claims }: IssuedHead, news: readonly FeedEntry[]): void {
     if (this.#live.size === 0) return
+    this.#onTold()
     const spread = 0 < news.length ? spreadEvent(this.#live.size) : ''
     const entries = utf8.encode(entryEvents(news) + spread)
     const all = utf8.encode(entryEvents(news) + spread + headEvent(text))

@@ -159,6 +159,17 @@ export function ruleOf(revocation: RuleSource): Rule {
  * another entry that ends it; a block is what has no cut and is not of a key.
  */
 export function ruleOfRecord(record: RevokeRecord): Rule {
+  if (record === last?.record) return last.rule
+  const rule = laidOut(record)
+  // Whoever reads an entry once for all of a process has all of them hold one rule.
+  last = rule.tokens === undefined ? { record, rule } : undefined
+  return rule
+}
+
+/** The last, unless it is a list: that may be long, and is not held for nothing. */
+let last: { readonly record: RevokeRecord; readonly rule: Rule } | undefined
+
+function laidOut(record: RevokeRecord): Rule {
   const { from, before, ...resolved } = record.selector
   const rule = ruleOf({
     id: record.id,

@@ -68,6 +68,23 @@ describe('who listens', () => {
     expect(first.sink.heads().at(-1)?.time).toBe(world.clock.now() * 1000)
   })
 
+  it('is told a head by whatever is published, and then no other is due', async () => {
+    const { world, hub, join, told } = await stage()
+    hub.beat()
+    await settled()
+    expect(told()).toBe(0)
+    const { sink } = await join('1')
+    await settled()
+    const before = { told: told(), heads: sink.heads().length }
+    for (let round = 1; round <= 3; round++) {
+      if (round === 2) await move(world)
+      hub.poke()
+      await settled()
+      expect(told()).toBe(before.told + round)
+      expect(sink.heads()).toHaveLength(before.heads + round)
+    }
+  })
+
   it('gets no head beyond what is on record, or from before it was', async () => {
     const { world, hub, join } = await stage()
     const { sink, listener } = await join('1')

@@ -82,6 +82,8 @@ interface Stage {
   readonly world: TestWorld
   readonly hub: FeedHub
   readonly faults: unknown[]
+  /** How often all that were live were told a head. */
+  readonly told: () => number
   readonly join: (
     id: string,
     after?: number,
@@ -92,13 +94,18 @@ interface Stage {
 export async function stage(): Promise<Stage> {
   const world = await createWorld()
   const faults: unknown[] = []
-  const hub = createFeedHub(world.deps, { onFault: (fault) => faults.push(fault) })
+  let told = 0
+  const hub = createFeedHub(world.deps, {
+    onFault: (fault) => faults.push(fault),
+    onTold: () => (told += 1),
+  })
   await world.admin.createClient({ id: 'a', scopes: ['read'] })
   const known = new Set<string>()
   return {
     world,
     hub,
     faults,
+    told: () => told,
     async join(id, after, isSlow = false) {
       const incarnation = id.padEnd(22, '-')
       if (!known.has(id)) await world.as(LOCAL_VERIFIER).syncFeed(question(incarnation))
