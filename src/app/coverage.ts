@@ -26,12 +26,14 @@ export async function concernOf(
   const audiences = await audiencesOf(tx, concerned ?? NOBODY, isWhole)
   const verified = new Set(await tx.verifiedAudiences())
   const sorted = [...audiences].sort()
+  const statusListsUntil = await tx.statusListsIssuedUntil()
   return {
     audiences: sorted,
     uncovered: sorted.filter((audience) => !verified.has(audience)),
     matchedUntil: isWhole
       ? await lastExpiry(tx, selector, youngestUntil)
       : (concerned.latestExpiry ?? instant(0)),
+    ...(selector.keys === undefined ? { statusListsUntil } : {}),
   }
 }
 

@@ -246,9 +246,13 @@ export function enforcementToWire({
       lapsed: Math.min(leaseEndsMicros, releasedMicros ?? Infinity) <= enforcement.nowMicros,
       ...when('appliedPosition', incarnation.acknowledged?.position),
     })),
-    audiences: enforcement.audiences.map(({ untilMicros, ...audience }) => ({
+    audiences: enforcement.audiences.map(({ untilMicros, statusListMicros, ...audience }) => ({
       ...audience,
       ...when('until', untilMicros === undefined ? undefined : microsUp(untilMicros)),
+      ...when(
+        'statusListUntil',
+        statusListMicros === undefined ? undefined : microsUp(statusListMicros),
+      ),
     })),
   }
 }

@@ -239,6 +239,8 @@ export const Enforcement = lazy(() =>
           state: z.enum(['enforced', 'waiting', 'unproven']),
           /** Of `unproven`: until the last matching token has expired. */
           until: Time.optional(),
+          /** Of `unproven`: whoever honours status lists refuses from then on; nobody says who does. */
+          statusListUntil: Time.optional(),
         }),
       ),
     })

@@ -158,6 +158,8 @@ export interface AudienceStanding {
   readonly verifiers: number
   readonly state: 'enforced' | 'waiting' | 'unproven'
   readonly untilMicros?: number
+  /** Of `unproven`, where somebody reads status lists: from then on whoever does so refuses. */
+  readonly statusListMicros?: number
 }
 
 /** An answer names at most this many that are waited for. */
@@ -232,10 +234,21 @@ function audienceStandings(
   return audiences.map((audience) => {
     const known = { audience, verifiers: verifiers.get(audience) ?? 0 }
     if (bare.has(audience) && nowMicros < untilMicros) {
-      return { ...known, state: 'unproven', untilMicros }
+      return { ...known, state: 'unproven', untilMicros, ...statusListMember(revocation) }
     }
     return { ...known, state: isInGrace || waiting.has(audience) ? 'waiting' : 'enforced' }
   })
+}
+
+/**
+ * When the last status list without it is over: those given out before it end by themselves, and none
+ * that was given out in its grace outlives that. Where none of before may be used any more, nobody is
+ * known to read any.
+ */
+function statusListMember(revocation: Proven): { readonly statusListMicros?: number } {
+  const { statusListsUntil = 0 } = revocation.coverage ?? {}
+  if (statusListsUntil * 1000 <= publishedMicros(revocation)) return {}
+  return { statusListMicros: Math.max(statusListsUntil, graceEndMs(revocation)) * 1000 }
 }
 
 /**

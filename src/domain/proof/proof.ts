@@ -62,4 +62,9 @@ export interface Coverage {
   readonly uncovered: readonly string[]
   /** The latest expiry of what matched: until then an uncovered audience is unproven. */
   readonly matchedUntil: Instant
+  /**
+   * Until when a status list may be used that was given out before it. Of a key there is none: who has
+   * it chooses the place that a token names.
+   */
+  readonly statusListsUntil?: Instant
 }

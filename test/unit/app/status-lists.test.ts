@@ -266,3 +266,54 @@ describe('giving lists out', () => {
     expect((await refusalOf(lists.issue(full))).code).toBe('status-list-unknown')
   })
 })
+
+describe('what is told of status lists where no verifier follows the feed', () => {
+  it.each<[string, object, boolean, number | undefined]>([
+    ['a list that was given out before ends by itself', {}, true, 60],
+    ['none that was given out in a grace outlives it', { graceSeconds: 20 }, true, 60],
+    ['where nobody has one nobody is known to read any', {}, false, undefined],
+    ['who has a key chooses where his tokens are looked up', { key: true }, true, undefined],
+  ])('%s', async (_, { key = false, ...terms }: { key?: boolean }, isRead, seconds) => {
+    const { world, issue, listOf } = await listWorld()
+    const one = await issue()
+    const { clock } = world
+    const end = clock.now() + (seconds ?? 0) * 1000
+    if (isRead) await listOf(one)
+    clock.advance(10_000)
+    const selector = key ? { keys: [one.keyId] } : { clients: ['a'] }
+    const { revocation } = await world.admin.revoke({ selector, reason: 'testing', ...terms })
+    const { audiences } = await world.admin.showEnforcement({ id: revocation?.id ?? '' })
+    expect(audiences.map(({ state }) => state)).toEqual(['unproven'])
+    expect(audiences[0]?.statusListUntil).toBe(
+      seconds === undefined ? undefined : new Date(end).toISOString(),
+    )
+  })
+
+  it('is no later than the last list that says VALID, nor earlier', async () => {
+    const { world, issue, listOf } = await listWorld()
+    const one = await issue()
+    const index = one.status?.index ?? Number.NaN
+    const ends: number[] = []
+    const read = async (): Promise<number> => {
+      const { claims, at } = await listOf(one)
+      if (at(index) === VALID) ends.push(claims.exp * 1000)
+      return at(index)
+    }
+    await read()
+    world.clock.advance(45_500)
+    await read()
+    world.clock.advance(100)
+    const { revocation } = await world.admin.revoke({
+      selector: { clients: ['a'] },
+      reason: 'testing',
+      graceSeconds: 30,
+    })
+    for (let i = 0; i < 80; i++) {
+      await read()
+      world.clock.advance(997)
+    }
+    const { audiences } = await world.admin.showEnforcement({ id: revocation?.id ?? '' })
+    expect(audiences[0]?.statusListUntil).toBe(new Date(Math.max(...ends)).toISOString())
+    expect(await read()).toBe(INVALID)
+  })
+})

@@ -33,6 +33,7 @@ const audienceShape = shape<Audience>({
     { key: 'state', kind: 'state' },
     { key: 'verifiers', kind: 'number' },
     { key: 'until', title: 'Unproven until', kind: 'time' },
+    { key: 'statusListUntil', title: 'By status list', kind: 'time', from: 'wide' },
   ],
 })
 
@@ -106,10 +107,13 @@ export function enforcementText(enforcement: Enforcement): readonly string[] {
       `Enforced on ${total - waiting} of ${verifierCount(total)}${speedText(enforcement)}; waiting for ${waitingNames(enforcement)}.`,
     )
   }
-  for (const { audience, until } of enforcement.audiences.filter(isUnproven)) {
+  for (const { audience, until, statusListUntil } of enforcement.audiences.filter(isUnproven)) {
     lines.push(
       `Unproven for ${visible(audience)}${until === undefined ? '' : ` until ${until}`}: no verifier of that audience follows the feed.`,
     )
+    if (statusListUntil !== undefined) {
+      lines.push(`Whoever reads status lists there refuses from ${statusListUntil} on.`)
+    }
   }
   if (lines.length === 0) lines.push(...graceText(enforcement).map((text) => `Still ${text}.`))
   return [...lines, `Enforcement is ${certain}, whatever happens.`]

@@ -169,12 +169,18 @@ describe('where it stands', () => {
         stragglers: [],
         audiences: [
           { audience: 'a', verifiers: 0, state: 'unproven', until: '2026-11-23T20:00:00.000Z' },
-          { audience: 'b', verifiers: 0, state: 'unproven' },
+          {
+            audience: 'b',
+            verifiers: 0,
+            state: 'unproven',
+            statusListUntil: '2026-11-23T19:09:00.000Z',
+          },
         ],
       },
       [
         'Unproven for a until 2026-11-23T20:00:00.000Z: no verifier of that audience follows the feed.',
         'Unproven for b: no verifier of that audience follows the feed.',
+        'Whoever reads status lists there refuses from 2026-11-23T19:09:00.000Z on.',
         'Enforcement is certain by 2026-11-23T19:08:42.000Z (in 12 s), whatever happens.',
       ],
     ],
