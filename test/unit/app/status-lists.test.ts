@@ -125,6 +125,18 @@ describe('a place', () => {
     expect(after.claims.exp).toBe(after.claims.iat + 60)
   })
 
+  it('is INVALID from the end of a grace on, though nothing is published then', async () => {
+    const { world, issue, statusOf } = await listWorld()
+    const one = await issue()
+    const selector = { clients: ['a'] }
+    await world.admin.revoke({ selector, reason: 'testing', graceSeconds: 20 })
+    expect(await statusOf(one)).toBe(VALID)
+    world.clock.advance(19_999)
+    expect(await statusOf(one)).toBe(VALID)
+    world.clock.advance(1)
+    expect(await statusOf(one)).toBe(INVALID)
+  })
+
   it('stays INVALID a while after the expiry, for clocks that are minutes off, and then is VALID', async () => {
     const { world, issue, statusOf } = await listWorld()
     const one = await issue({ ttlSeconds: 3600 })
@@ -271,6 +283,7 @@ describe('what is told of status lists where no verifier follows the feed', () =
   it.each<[string, object, boolean, number | undefined]>([
     ['a list that was given out before ends by itself', {}, true, 60],
     ['none that was given out in a grace outlives it', { graceSeconds: 20 }, true, 60],
+    ['and until a grace is over the newest says VALID', { graceSeconds: 30 }, true, 70],
     ['where nobody has one nobody is known to read any', {}, false, undefined],
     ['who has a key chooses where his tokens are looked up', { key: true }, true, undefined],
   ])('%s', async (_, { key = false, ...terms }: { key?: boolean }, isRead, seconds) => {
@@ -279,7 +292,7 @@ describe('what is told of status lists where no verifier follows the feed', () =
     const { clock } = world
     const end = clock.now() + (seconds ?? 0) * 1000
     if (isRead) await listOf(one)
-    clock.advance(10_000)
+    clock.advance(40_000)
     const selector = key ? { keys: [one.keyId] } : { clients: ['a'] }
     const { revocation } = await world.admin.revoke({ selector, reason: 'testing', ...terms })
     const { audiences } = await world.admin.showEnforcement({ id: revocation?.id ?? '' })
