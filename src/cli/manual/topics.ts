@@ -22,6 +22,10 @@ export const topics = {
         'CREDCTL_TOKEN',
         'Token for a remote authority. There is no flag for it: a command line can be read by others.',
       ],
+      [
+        'CREDCTL_ID_TOKEN, CREDCTL_ID_TOKEN_FILE',
+        'Identity token of a CI job for --ci, or the file that holds it.',
+      ],
       ['CREDCTL_OUTPUT', 'Output format, as --output.'],
       ['CREDCTL_CONFIG_DIR', 'Folder of the contexts.'],
       ['CREDCTL_NO_INPUT', 'Never ask, as --no-input.'],

@@ -44,6 +44,25 @@ describe('a private file', () => {
   })
 })
 
+describe('a file that is there', () => {
+  it('takes what is appended behind what it holds, and keeps that when it is discarded', async () => {
+    const path = join(folder, 'outputs')
+    writeFileSync(path, 'one\n')
+    const file = await systemFiles.openAtEnd(path)
+    await file.append('two\n')
+    await file.close()
+    await (await systemFiles.openAtEnd(path)).discard()
+    expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n')
+  })
+
+  it('is not made where it is not', async () => {
+    const path = join(folder, 'outputs')
+    const problem = await refusalOf(systemFiles.openAtEnd(path))
+    expect([problem.code, problem.facts]).toEqual(['request-invalid', { path }])
+    expect(existsSync(path)).toBe(false)
+  })
+})
+
 describe('a file that is read', () => {
   it('comes whole, also where it tells no size', async () => {
     const path = join(folder, 'ids')

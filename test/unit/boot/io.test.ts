@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 
@@ -8,15 +10,16 @@ const IO = fileURLToPath(new URL('../../../src/boot/io.ts', import.meta.url))
 interface Streams {
   readonly stdin?: string
   readonly stdout?: 'pipe' | number
+  readonly stderr?: number
   /** Nobody reads stdout. */
   readonly isClosed?: true
 }
 
 /** Runs a script whose `io` is the real one, in a process of its own. */
-function run(script: string, { stdin = '', stdout = 'pipe', isClosed }: Streams = {}) {
+function run(script: string, { stdin = '', stdout = 'pipe', stderr, isClosed }: Streams = {}) {
   const source = `import { processIo } from ${JSON.stringify(IO)}\nconst io = processIo()\n${script}`
   const child = spawn(process.execPath, ['--input-type=module', '-e', source], {
-    stdio: ['pipe', stdout, 'pipe'],
+    stdio: ['pipe', stdout, stderr ?? 'pipe'],
   })
   let out = ''
   let err = ''
@@ -31,6 +34,17 @@ function run(script: string, { stdin = '', stdout = 'pipe', isClosed }: Streams 
 }
 
 describe('the streams of the process', () => {
+  it('tell a file on stderr from somebody who reads along', async () => {
+    const script = `await io.out(String(io.isErrFile))`
+    const file = openSync(join(tmpdir(), `credctl-err-${process.pid}`), 'w')
+    onTestFinished(() => {
+      closeSync(file)
+      rmSync(join(tmpdir(), `credctl-err-${process.pid}`))
+    })
+    expect((await run(script)).out).toBe('false')
+    expect((await run(script, { stderr: file })).out).toBe('true')
+  })
+
   it('take text of any length, whole and in order', async () => {
     const long = `'é€😀'.repeat(200_000)`
     const script = `await io.out('begin'); await io.out(${long}); io.err('e1'); io.err('e2'); await io.out('end')`

@@ -36,7 +36,7 @@ export const tokenExec = defineCommand({
   description: [
     'Issues a token, runs the program with it in its environment, and revokes it when the program ends, however it ends; an expired one counts as revoked. The program’s exit status is passed on, as 128 and the signal’s number where one ended it; signals that come here go on to it.',
     'Variables that hold other credentials are taken out of its environment. Inside of it exec refuses to run again: a token for a part of the work is asked for outside.',
-    'With --ci the token is got by the identity token of the CI job, under a trust, and is revoked by nothing but itself: no secret is stored anywhere. credctl help says more under token issue.',
+    'With --ci the token is got by the identity token of the CI job, under a trust, and is ended by holding it: no secret is stored anywhere. `credctl token issue --help` says more.',
     'Where this process itself is killed (SIGKILL), nobody revokes, and the token expires: keep --ttl short.',
   ],
   args: {
