@@ -16,6 +16,7 @@ describe('where the token of a job goes', () => {
     expect(err).toMatch(/a log is no place for it.*\n.*--out-file FILE/)
     expect((await runJob(`${ISSUE} -q`)).status).toBe(2)
     expect((await runJob(`${ISSUE} -o csv`)).status).toBe(2)
+    expect((await runJob(`${ISSUE} -o token -q`)).status).toBe(2)
     expect((await runJob(`${ISSUE} -o json --fields credential.id`)).status).toBe(2)
     expect(await states()).toEqual([])
   })
@@ -253,7 +254,8 @@ describe('the identity of a job', () => {
     const { status, err } = await runJob(`${ISSUE} -o token`, {
       env: { CREDCTL_ID_TOKEN: 'hunter2' },
     })
-    expect([status, err]).toEqual([2, expect.not.stringMatching(/hunter2/)])
+    expect([status, err]).toEqual([2, expect.stringMatching(/the variable gave is no identity/)])
+    expect(err).not.toMatch(/hunter2/)
   })
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { altered, opened } from '../../app/forge.ts'
+import { altered, opened, resigned } from '../../app/forge.ts'
 import { basic, oauthWorld, type OauthWorld } from './world.ts'
 
 /** Tokens of a client with a secret, whose holders know nothing of that. */
@@ -73,6 +73,14 @@ describe('giving back a token that one holds', () => {
     expect(await giveBack(change(token))).toEqual(done('unknown'))
     expect(await verdictOf(world, token)).toBe('accepted')
     expect((await world.admin.listRevocations({})).items).toEqual([])
+  })
+
+  it('knows nothing of one that its own key has signed and that it never issued', async () => {
+    const { world, token, giveBack } = await stage()
+    for (const claims of [{ feed_seq: 2 ** 40 }, { jti: undefined }, { exp: 4_000_000_000 }]) {
+      expect(await giveBack(await resigned(world, token, { claims }))).toEqual(done('unknown'))
+    }
+    expect(await verdictOf(world, token)).toBe('accepted')
   })
 
   it('takes no other word than the token’s own', async () => {
