@@ -66,6 +66,20 @@ describe('a signature', () => {
     expect(isGood({ ...jwk, ...change }, signatureOf(privateKey))).toBe(false)
   })
 
+  it.for([
+    ['x', 'AAAA'],
+    ['y', 'AAAA'],
+    ['kty', 'OKP'],
+    ['crv', 'P-384'],
+    ['use', 'enc'],
+    ['alg', 'ES384'],
+  ] as const)('is judged anew for a key of another %s', ([member, value]) => {
+    const signature = signatureOf(privateKey)
+    const other = { ...jwk, [member]: value }
+    const judged = [jwk, other, jwk, other].map((key) => isGood(key, signature))
+    expect(judged).toEqual([true, false, true, false])
+  })
+
   it('is not good for a key of another curve, whose signatures may be as long', () => {
     // Of 64 bytes too, and over the same hash.
     const other = pair('secp256k1')
