@@ -377,6 +377,7 @@ complete -c credctl -n '__credctl_in token exec' -l id-token-file -r -F -d 'A fi
 complete -c credctl -n '__credctl_in token exec' -l id-token-variable -x -d 'The variable that holds it; CREDCTL_ID_TOKEN unless given'
 complete -c credctl -n '__credctl_in token exec' -l id-token-audience -x -d 'The audience to ask it for; the authority’s issuer unless given'
 complete -c credctl -n '__credctl_in token exec' -l env -x -d 'Name of the variable; ACCESS_TOKEN unless given'
+complete -c credctl -n '__credctl_in token exec' -l keep-env -x -d 'A variable to hand down although it holds a credential'
 complete -c credctl -n '__credctl_in token exec' -l justification -x -d 'Why, for the audit log'
 complete -c credctl -n '__credctl_in token exec' -l output -s o -x -a 'table wide json jsonl yaml csv name' -d 'Output format: table, wide, json, jsonl, yaml, csv or name'
 complete -c credctl -n '__credctl_in token exec' -l quiet -s q -d 'Print ids only'

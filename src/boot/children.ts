@@ -1,10 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { isatty } from 'node:tty'
 import type { Captured, Child, Children } from '#cli/kit.ts'
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
-/** A terminal sends these to all that run in its foreground, so the child has them already. */
+/**
+ * A terminal sends these to all that run in its foreground, so the child has them already; twice, a
+ * Ctrl-C would mean to many programs that they are to drop everything.
+ */
 const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
+const DESCRIPTORS = [0, 1, 2] as const
 
 export const systemChildren: Children = {
   run: (child) =>
@@ -51,7 +56,7 @@ async function runBetween(
   let held: NodeJS.Signals | undefined
   const onSignal = (signal: NodeJS.Signals): void => {
     held ??= signal
-    const isTyped = process.stdin.isTTY && FROM_TERMINAL.includes(signal)
+    const isTyped = FROM_TERMINAL.includes(signal) && hasTerminal()
     if (!isTyped) running?.kill(signal)
   }
   for (const signal of FORWARDED) process.on(signal, onSignal)
@@ -71,6 +76,9 @@ async function runBetween(
     for (const signal of FORWARDED) process.off(signal, onSignal)
   }
 }
+
+/** One stream is enough: stdin may come from a pipe, and the terminal still sends to all. */
+const hasTerminal = (): boolean => DESCRIPTORS.some((descriptor) => isatty(descriptor))
 
 const ended = (
   { command, args, env }: Child,

@@ -6,7 +6,7 @@ import { duration, many, rest, text } from '#cli/flags.ts'
 import { askClient } from '#cli/input.ts'
 import type { Environment, Kit } from '#cli/kit.ts'
 import { formatDuration } from '#kernel/duration.ts'
-import { Problem, refuse } from '#kernel/problem.ts'
+import { type Problem, refuse, toProblem } from '#kernel/problem.ts'
 import { askForClient, ENV_NAME } from './issued.ts'
 
 /** In the child's environment: what is in it was put there by one of us. */
@@ -16,9 +16,9 @@ const TTL_SECONDS = 600
 
 /**
  * What a child must not inherit: it gets the one token that it was started with, and neither the
- * operator's nor what a CI system would give another one for.
+ * operator's nor what a CI system or a cloud would give another one for.
  */
-const SCRUBBED = [
+const SCRUBBED: readonly string[] = [
   'ACCESS_TOKEN',
   'ACCESS_TOKEN_EXPIRES_AT',
   'CREDCTL_TOKEN',
@@ -27,7 +27,20 @@ const SCRUBBED = [
   'CREDCTL_KEY_ENCRYPTION_KEY',
   'ACTIONS_ID_TOKEN_REQUEST_TOKEN',
   'ACTIONS_ID_TOKEN_REQUEST_URL',
-] as const
+  // Buildkite’s agent hands out identity tokens for it, and Azure’s pipelines for the next two.
+  'BUILDKITE_AGENT_ACCESS_TOKEN',
+  'SYSTEM_ACCESSTOKEN',
+  'SYSTEM_OIDCREQUESTURI',
+  // Identity tokens themselves: of GitLab as it was, Bitbucket, CircleCI, and of workloads in a cloud.
+  'CI_JOB_JWT',
+  'CI_JOB_JWT_V1',
+  'CI_JOB_JWT_V2',
+  'BITBUCKET_STEP_OIDC_TOKEN',
+  'CIRCLE_OIDC_TOKEN',
+  'CIRCLE_OIDC_TOKEN_V2',
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
+  'AZURE_FEDERATED_TOKEN_FILE',
+]
 
 /** `credctl token exec`: a token for as long as a program runs. */
 export const tokenExec = defineCommand({
@@ -35,7 +48,7 @@ export const tokenExec = defineCommand({
   summary: 'Run a program with a token that lives as long as it does',
   description: [
     'Issues a token, runs the program with it in its environment, and revokes it when the program ends, however it ends; an expired one counts as revoked. The program’s exit status is passed on, as 128 and the signal’s number where one ended it; signals that come here go on to it.',
-    'Variables that hold other credentials are taken out of its environment. Inside of it exec refuses to run again: a token for a part of the work is asked for outside.',
+    'Variables that hold another credential of the authority, or an identity that could be exchanged for one, are taken out of its environment, unless --keep-env names them: `credctl` has its own there, GitHub, GitLab, Buildkite, Azure, Bitbucket, CircleCI and AWS theirs. Inside of it exec refuses to run again: a token for a part of the work is asked for outside.',
     'With --ci the token is got by the identity token of the CI job, under a trust, and is ended by holding it: no secret is stored anywhere. `credctl token issue --help` says more.',
     'Where this process itself is killed (SIGKILL), nobody revokes, and the token expires: keep --ttl short.',
   ],
@@ -58,6 +71,9 @@ export const tokenExec = defineCommand({
     subject: text('For whom it speaks; the client unless given', { placeholder: 'SUBJECT' }),
     ...ciFlags,
     env: text(`Name of the variable; ${ENV_NAME} unless given`, { placeholder: 'NAME' }),
+    keepEnv: many('A variable to hand down although it holds a credential', {
+      placeholder: 'NAME',
+    }),
     justification: text('Why, for the audit log'),
   },
   isPassThrough: true,
@@ -106,7 +122,9 @@ export const tokenExec = defineCommand({
       async () => {
         issued = await issue(kit, input)
         const { idTokenVariable } = input
-        const scrubbed = [...SCRUBBED, ...(idTokenVariable === undefined ? [] : [idTokenVariable])]
+        const scrubbed = [...SCRUBBED, idTokenVariable].filter(
+          (one) => one !== undefined && !input.keepEnv.includes(one),
+        )
         return { command, args, env: environmentOf(kit.env, name, issued, scrubbed) }
       },
       async () => {
@@ -179,7 +197,7 @@ function environmentOf(
   inherited: Environment,
   name: string,
   { token, credential }: IssuedToken,
-  scrubbed: readonly string[],
+  scrubbed: readonly (string | undefined)[],
 ): Environment {
   const kept = Object.entries(inherited).filter(([key]) => !scrubbed.includes(key))
   return {
@@ -196,13 +214,25 @@ function environmentOf(
  */
 async function revoked(kit: Kit, issued: IssuedToken, revoke: Source['revoke']): Promise<void> {
   const { credential } = issued
+  const failure = await failureOf(() => revoke(kit, issued))
+  if (failure === undefined) return
+  // A program may run for longer than its administrator's own token lives; to hold this one is enough.
+  const isAlive = failure.code !== 'authority-unreachable'
+  const byItself = isAlive
+    ? await failureOf(async () => (await kit.oauth()).revokeSelf(issued.token))
+    : failure
+  if (byItself === undefined) return
+  kit.warn(
+    `${credential.id} could not be revoked (${failure.message}); it expires at ${credential.expiresAt}`,
+  )
+}
+
+async function failureOf(work: () => Promise<unknown>): Promise<Problem | undefined> {
   try {
-    await revoke(kit, issued)
-  } catch (failure) {
-    if (!(failure instanceof Problem)) throw failure
-    if (failure.code === 'nothing-matched') return
-    kit.warn(
-      `${credential.id} could not be revoked (${failure.message}); it expires at ${credential.expiresAt}`,
-    )
+    await work()
+    return undefined
+  } catch (thrown) {
+    const problem = toProblem(thrown)
+    return problem.code === 'nothing-matched' ? undefined : problem
   }
 }
