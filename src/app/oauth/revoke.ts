@@ -60,9 +60,10 @@ export interface HandedBack {
 }
 
 /**
- * Revokes a token, and what derives from it, for whoever holds it, whatever client it is of: to hold a token
- * is all that it takes to use it, so it is enough to put an end to it. RFC 7009 has a client with credentials prove itself first,
- * and a job that was handed a token has none; so this is an endpoint beside that one.
+ * Revokes a token, and what derives from it, for whoever holds it, whatever client it is of: to hold a
+ * token is all that it takes to use it, so it is enough to put an end to it. RFC 7009 has a client with
+ * credentials prove itself first, and a job that was handed a token has none; so this is an endpoint
+ * beside that one.
  *
  * Refusals: `request-invalid`.
  */
@@ -72,15 +73,24 @@ export async function revokeHeld(core: OauthCore, request: OauthRequest): Promis
     refuse('request-invalid', 'the token speaks for itself here, and nobody authenticates')
   }
   const token = form.one('token') ?? refuse('request-invalid', 'token is missing')
-  const { verdict, claims } = await verifyToken(core.deps, { token, scopes: [] })
+  const { verdict, claims, revocationId } = await verifyToken(core.deps, { token, scopes: [] })
   if (claims === undefined || verdict === 'invalid') return { result: 'unknown' }
   const credentialId = String(claims['jti'])
-  if (verdict === 'revoked') return { result: 'already-revoked', credentialId }
+  // A suspension ends by itself, and what was given back must not live again with it.
+  if (verdict === 'revoked' && !(await isSuspension(core, revocationId))) {
+    return { result: 'already-revoked', credentialId }
+  }
   if (verdict === 'expired' && !(await hasDescendants(core, credentialId))) {
     return { result: 'expired', credentialId }
   }
   await core.selfRevocations.revoke(credentialId, holderOf(credentialId, request))
   return { result: 'revoked', credentialId }
+}
+
+const isSuspension = async ({ deps }: OauthCore, id: string | undefined): Promise<boolean> => {
+  if (id === undefined) return false
+  const revocation = await deps.store.read((tx) => tx.findRevocation(id))
+  return revocation?.suspends === true
 }
 
 /** Nobody has said who it is; on record is what was shown. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { formatInstant, instant } from '#kernel/instant.ts'
 import { altered, opened, resigned } from '../../app/forge.ts'
 import { basic, oauthWorld, type OauthWorld } from './world.ts'
 
@@ -54,6 +55,17 @@ describe('giving back a token that one holds', () => {
     await world.admin.revoke({ selector, reason: 'superseded', graceSeconds: 30 })
     expect(await verdictOf(world, token)).toBe('accepted')
     expect(await giveBack(token)).toEqual(done('revoked', token))
+    expect(await verdictOf(world, token)).toBe('revoked')
+  })
+
+  it('ends for good what is suspended, so that it does not live again', async () => {
+    const { world, token, giveBack } = await stage()
+    const expiresAt = formatInstant(instant(world.clock.now() + 60_000))
+    const selector = { tokens: [idOf(token)] }
+    await world.admin.revoke({ selector, reason: 'testing', expiresAt, block: false })
+    expect(await giveBack(token)).toEqual(done('revoked', token))
+    expect(await giveBack(token)).toEqual(done('already-revoked', token))
+    world.clock.advance(61_000)
     expect(await verdictOf(world, token)).toBe('revoked')
   })
 
