@@ -3,11 +3,11 @@ import { decideIssue, type Grant } from '#domain/issuance/issue.ts'
 import { onceKey } from '#domain/oauth/once.ts'
 import { matchesPattern } from '#domain/revocation/pattern.ts'
 import type { Conditions } from '#domain/trust/conditions.ts'
-import { evaluateTrust, type TrustFinding } from '#domain/trust/evaluate.ts'
+import { evaluateTrust, timeFinding, type TrustFinding } from '#domain/trust/evaluate.ts'
 import type { ClaimFinding, Trust } from '#domain/trust/trust.ts'
-import type { ForeignFinding } from '#federation/port.ts'
+import type { IdentityFinding } from '#federation/port.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
-import { formatInstant, fromSeconds, type Instant } from '#kernel/instant.ts'
+import type { Instant } from '#kernel/instant.ts'
 import { Problem, refuse } from '#kernel/problem.ts'
 import type { Reading } from '#store/port.ts'
 import { clientOf } from './clients.ts'
@@ -67,7 +67,7 @@ export interface Case {
   readonly conditions: Conditions
   readonly parsed: ParsedToken
   /** What the issuer's keys said of the token. */
-  readonly checked: ForeignFinding
+  readonly checked: IdentityFinding
   readonly request: IdentityRequest
 }
 
@@ -109,7 +109,7 @@ export async function standingOf(
     claims: [
       ...finding.claims,
       ...timesOf(checked, parsed, now),
-      ...(isUsed ? [line('jti', 'one that was not used before', parsed.claims['jti'])] : []),
+      ...(isUsed ? [usedFinding(parsed.claims['jti'])] : []),
     ],
     mode: trust.mode,
     granted: because.length === 0,
@@ -119,20 +119,18 @@ export async function standingOf(
 }
 
 /** What is wrong with its times, as further lines of the table; of good times there is nothing to say. */
-function timesOf({ verdict }: ForeignFinding, { claims }: ParsedToken, now: Instant) {
-  const at = (claim: string): string | undefined =>
-    Number.isSafeInteger(claims[claim])
-      ? formatInstant(fromSeconds(Number(claims[claim])))
-      : undefined
-  if (verdict === 'expired') return [line('exp', `later than ${formatInstant(now)}`, at('exp'))]
-  if (verdict !== 'not-yet-valid') return []
-  return [line('nbf', `not later than ${formatInstant(now)}`, at('nbf'))]
+function timesOf({ verdict }: IdentityFinding, { claims }: ParsedToken, now: Instant) {
+  const isEndless = verdict === 'invalid' && typeof claims['exp'] !== 'number'
+  const ends = verdict === 'expired' || isEndless ? [timeFinding('exp', claims['exp'], now)] : []
+  const begins = verdict === 'not-yet-valid' ? [timeFinding('nbf', claims['nbf'], now)] : []
+  // By the clock at which it was checked; this one may have gone on since.
+  return [...ends, ...begins].map((one) => ({ ...one, ok: false }))
 }
 
-const line = (claim: string, expected: string, actual: unknown): ClaimFinding => ({
-  claim,
-  expected,
-  actual: typeof actual === 'string' ? actual.slice(0, 200) : undefined,
+const usedFinding = (jti: unknown): ClaimFinding => ({
+  claim: 'jti',
+  expected: 'one that was not used before',
+  actual: typeof jti === 'string' ? jti.slice(0, 200) : undefined,
   ok: false,
 })
 

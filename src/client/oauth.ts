@@ -113,9 +113,10 @@ function answered<T>({ status, body, requestId, retryAfterSeconds }: OauthReply)
     error,
     error_description: said,
     trusts,
+    claims,
   } = (body ?? {}) as Readonly<Record<string, unknown>>
   const detail = typeof said === 'string' ? said : String(error)
-  const [code, more] = refusalOf(String(error), { trusts, retryAfterSeconds })
+  const [code, more] = refusalOf(String(error), { trusts, claims, retryAfterSeconds })
   const problem = new Problem(code, code === 'policy-denied' ? DENIED : detail, more)
   problem.requestId = requestId
   throw problem
@@ -127,10 +128,14 @@ const LOOK = 'the authority’s operator finds more under the request id: credct
 /** RFC 6749 §5.2 and RFC 8693 §2.2.2 in the words of our one table. */
 function refusalOf(
   error: string,
-  { trusts, retryAfterSeconds }: { trusts: unknown; retryAfterSeconds: number | undefined },
+  {
+    trusts,
+    claims = [],
+    retryAfterSeconds,
+  }: { trusts: unknown; claims: unknown; retryAfterSeconds: number | undefined },
 ): readonly [ProblemCode, RefusalContext] {
   if (error === 'invalid_request' && Array.isArray(trusts)) {
-    return ['trust-unmatched', { facts: { trusts } }]
+    return ['trust-unmatched', { facts: { trusts, claims } }]
   }
   if (error === 'slow_down') {
     const next = `wait ${retryAfterSeconds ?? 1} s, then try again`

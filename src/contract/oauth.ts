@@ -33,6 +33,8 @@ export interface OauthError {
   readonly error_description: string
   /** Of a refused exchange: what each trust that was tried expected, and what the token has. */
   readonly trusts?: unknown
+  /** Of one whose token its issuer has not signed: what is wrong with the token by itself. */
+  readonly claims?: unknown
 }
 
 export const selfRevocationResults = ['revoked', 'already-revoked', 'expired', 'unknown'] as const

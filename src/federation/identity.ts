@@ -3,7 +3,7 @@ import type { ParsedToken } from '#domain/credential/token.ts'
 import type { Instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import { type FetchDocument, keySetOf, verifyBy } from './jwks.ts'
-import type { ForeignFinding, IdentityTokens, KeySource } from './port.ts'
+import type { IdentityFinding, IdentityTokens, KeySource } from './port.ts'
 
 /** Keys are believed for so long without asking again. */
 const FRESH_MS = 600_000
@@ -53,7 +53,7 @@ export function createIdentityTokens(fetchDocument: FetchDocument): IdentityToke
   }
 
   return {
-    async verify(source, parsed, now): Promise<ForeignFinding> {
+    async verify(source, parsed, now): Promise<IdentityFinding> {
       const checked = { issuer: source.issuer, parsed, now }
       if (source.jwks !== undefined) return verifyBy(mutable(source.jwks), checked)
       const name = nameOf(source)

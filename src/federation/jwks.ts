@@ -2,7 +2,7 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from 'jose'
 import { joinCompact, type ParsedToken } from '#domain/credential/token.ts'
 import { type Instant, toDate } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
-import type { ForeignFinding, ForeignIssuers } from './port.ts'
+import type { ForeignIssuers, IdentityFinding } from './port.ts'
 
 /**
  * Reads a JSON document over HTTP; `undefined` where there is none to be had. Given by `boot`. With
@@ -21,7 +21,9 @@ const LEEWAY_SECONDS = 2
 export function createForeignIssuers(fetchDocument: FetchDocument): ForeignIssuers {
   return {
     async verify(issuer, parsed, now) {
-      return verifyBy(await keySetOf(issuer, fetchDocument), { issuer, parsed, now })
+      const keys = await keySetOf(issuer, fetchDocument)
+      const { isSigned: _, ...finding } = await verifyBy(keys, { issuer, parsed, now })
+      return finding
     },
   }
 }
@@ -30,7 +32,7 @@ export function createForeignIssuers(fetchDocument: FetchDocument): ForeignIssue
 export async function verifyBy(
   keys: JSONWebKeySet,
   { issuer, parsed, now }: { issuer: string; parsed: ParsedToken; now: Instant },
-): Promise<ForeignFinding> {
+): Promise<IdentityFinding> {
   try {
     // jose reads spellings that are not canonical; put together from what was parsed there are none.
     const { payload } = await jwtVerify(joinCompact(parsed), createLocalJWKSet(keys), {
@@ -40,7 +42,7 @@ export async function verifyBy(
       clockTolerance: LEEWAY_SECONDS,
       requiredClaims: ['exp'],
     })
-    return { verdict: 'accepted', claims: payload }
+    return { verdict: 'accepted', isSigned: true, claims: payload }
   } catch (failure) {
     return findingOf(failure)
   }
@@ -76,17 +78,23 @@ export async function keySetOf(
   })
 }
 
-function findingOf(failure: unknown): ForeignFinding {
+/** jose looks at the claims of nothing whose signature does not hold. */
+function findingOf(failure: unknown): IdentityFinding {
   if (failure instanceof errors.JWTExpired) {
-    return { verdict: 'expired', detail: 'it has expired', claims: failure.payload }
+    const { payload: claims } = failure
+    return { verdict: 'expired', isSigned: true, detail: 'it has expired', claims }
   }
   if (failure instanceof errors.JWTClaimValidationFailed) {
-    const verdict = failure.claim === 'nbf' ? 'not-yet-valid' : 'invalid'
-    return { verdict, detail: `its claim ${failure.claim} is not acceptable` }
+    const { claim } = failure
+    const verdict = claim === 'nbf' ? 'not-yet-valid' : 'invalid'
+    // By one of this issuer's keys and in the name of another, it is nobody's.
+    const isSigned = claim !== 'iss'
+    return { verdict, isSigned, detail: `its claim ${claim} is not acceptable` }
   }
-  if (failure instanceof errors.JOSEError) {
-    return { verdict: 'invalid', detail: 'its signature does not hold by the keys of its issuer' }
-  }
-  // jose was given data only, so what it could not import is a key that its issuer publishes.
-  return { verdict: 'invalid', detail: 'the key that its issuer publishes for it cannot be used' }
+  const detail =
+    failure instanceof errors.JOSEError
+      ? 'its signature does not hold by the keys of its issuer'
+      : // jose was given data only, so what it could not import is a key that its issuer publishes.
+        'the key that its issuer publishes for it cannot be used'
+  return { verdict: 'invalid', isSigned: false, detail }
 }

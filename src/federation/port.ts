@@ -19,6 +19,12 @@ export interface ForeignFinding {
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
+/** Of an identity token. Its claims are its issuer's also where it has expired, or is not one for now. */
+export interface IdentityFinding extends ForeignFinding {
+  /** Whether a key of its issuer has signed it, whatever else is wrong with it. */
+  readonly isSigned: boolean
+}
+
 /** Where the keys of an issuer of identity tokens come from. */
 export interface KeySource {
   readonly issuer: string
@@ -36,5 +42,5 @@ export interface IdentityTokens {
    * Checks the signature and the times of a token by the keys of its issuer, which are kept for some
    * minutes and fetched once more for a key that is not among them. Refusal: `issuer-unreachable`.
    */
-  verify(source: KeySource, parsed: ParsedToken, now: Instant): Promise<ForeignFinding>
+  verify(source: KeySource, parsed: ParsedToken, now: Instant): Promise<IdentityFinding>
 }

@@ -79,7 +79,7 @@ function targetOf({ clientId, problem: { facts } }: Failure): string {
 
 function entryOf(deps: Deps, { problem, origin, requestId, target, count }: Tally) {
   const caller = { actor: 'anonymous', scopes: [], origin }
-  const isOfToken = problem.code === 'subject-refused'
+  const isOfToken = ['subject-refused', 'trust-unmatched'].includes(problem.code)
   const deed = { action: isOfToken ? 'token.exchange' : 'client.authenticate', target }
   const { because = problem.message } = problem.facts
   return auditEntry(deps, { caller, requestId }, deed, problem.code, {

@@ -1,8 +1,10 @@
 import { adminScopes } from '#domain/client/admin-scopes.ts'
 import { readAsked } from '#domain/oauth/asked.ts'
+import type { ParsedToken } from '#domain/credential/token.ts'
+import { strangerFindings } from '#domain/trust/stranger.ts'
 import type { Trust } from '#domain/trust/trust.ts'
-import type { ForeignFinding } from '#federation/port.ts'
-import { fromSeconds } from '#kernel/instant.ts'
+import type { IdentityFinding } from '#federation/port.ts'
+import { fromSeconds, type Instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Writing } from '#store/port.ts'
 import { clientOf } from '#app/clients.ts'
@@ -61,7 +63,8 @@ export const jwtBearer: GrantType = {
 /**
  * The first trust, by name, that is satisfied and gives what is asked for. The identity token is used up
  * with what it is exchanged for, and not by a try that fails. Refusals: `trust-unmatched`, whose facts
- * are the claims table of every trust that was tried; `request-invalid`; `issuer-unreachable`.
+ * are the claims table of every trust that was tried; `request-invalid`; `issuer-unreachable`;
+ * `authority-busy` where a trust was given other keys meanwhile.
  */
 async function begin(
   deps: Deps,
@@ -75,22 +78,26 @@ async function begin(
   const trustId = form.one('trust')
   const parsed = readIdentity(text)
   const issuer = typeof parsed.claims['iss'] === 'string' ? parsed.claims['iss'] : ''
-  const { trusts, now } = await deps.store.read(async (tx) => ({
+  const { trusts, ours, now } = await deps.store.read(async (tx) => ({
     trusts: await trustsFor(tx, issuer, trustId),
+    ours: (await tx.authority())?.issuer ?? '',
     now: (await authorityTime(deps, tx)).at,
   }))
-  if (trusts.length === 0) refuseUnknown(issuer, trustId)
-  const findings = new Map<string, ForeignFinding>()
+  if (trusts.length === 0) refuseUnknown({ parsed, ours, now }, trustId)
+  // By the keys and not by the trust, which may be given other ones before the transaction.
+  const findings = new Map<string, IdentityFinding>()
   for (const trust of trusts) {
-    findings.set(trust.id, await deps.identityTokens.verify(trust, parsed, now))
+    const keys = keysOf(trust)
+    if (findings.has(keys)) continue
+    findings.set(keys, await deps.identityTokens.verify(trust, parsed, now))
   }
   const conditions = await deps.conditions()
   return async (tx, { ground }) => {
-    const standings: Standing[] = []
-    for (const trust of await trustsFor(tx, issuer, trustId)) {
-      const checked = findings.get(trust.id)
-      // One that was made since is for the next try: its keys were not asked yet.
-      if (checked === undefined) continue
+    const present = await trustsFor(tx, issuer, trustId)
+    if (present.length === 0) refuseUnknown({ parsed, ours, now }, trustId)
+    const signed: Standing[] = []
+    for (const trust of present) {
+      const checked = findings.get(keysOf(trust)) ?? refuseChanged()
       const standing = await standingOf(deps, tx, {
         trust,
         parsed,
@@ -98,7 +105,7 @@ async function begin(
         request: asked,
         conditions,
       })
-      standings.push(standing)
+      if (checked.isSigned) signed.push(standing)
       if (!standing.granted) continue
       const client = await clientOf(tx, trust.clientId)
       return {
@@ -117,16 +124,18 @@ async function begin(
         },
       }
     }
-    const isSigned = (id: string): boolean => findings.get(id)?.verdict === 'accepted'
-    await recordRefusal(
-      deps,
-      tx,
-      request,
-      standings.filter(({ trustId: id }) => isSigned(id)),
-    )
-    return refuseUnmatched(standings, isSigned)
+    if (signed.length === 0) return refuseUnsigned({ parsed, ours, now })
+    await recordRefusal(deps, tx, request, signed)
+    return refuseUnmatched(signed)
   }
 }
+
+/** Where the keys of a trust's issuer come from, as one text. */
+const keysOf = ({ issuer, jwks, jwksUri, allowsPrivate }: Trust): string =>
+  JSON.stringify([issuer, jwks, jwksUri, allowsPrivate])
+
+const refuseChanged = (): never =>
+  refuse('authority-busy', 'a trust of this issuer was given other keys at this moment')
 
 /** Only of tokens that their issuer signed: whoever makes some up could write as much as he likes. */
 async function recordRefusal(
@@ -156,43 +165,57 @@ const trustsFor = async (
 ): Promise<readonly Trust[]> =>
   (await tx.trustsOfIssuer(issuer)).filter(({ id }) => trustId === undefined || id === trustId)
 
-const refuseUnknown = (issuer: string, trustId: string | undefined): never =>
-  refuse(
-    'trust-unmatched',
-    `no trust${trustId === undefined ? '' : ` ${trustId.slice(0, 64)}`} lets in tokens of issuer ${issuer.slice(0, 200)}`,
-    {
-      next: 'credctl trust list; credctl trust create ID --issuer URL …',
-      facts: { issuer: issuer.slice(0, 200), trusts: [] },
+/** A token that is let in by no trust, or that nobody has signed whom one names. */
+interface Stranger {
+  readonly parsed: ParsedToken
+  /** Our issuer. */
+  readonly ours: string
+  readonly now: Instant
+}
+
+function refuseUnknown(
+  { parsed, ours: issuer, now }: Stranger,
+  trustId: string | undefined,
+): never {
+  const { iss } = parsed.claims
+  const named = trustId === undefined ? '' : ` ${trustId.slice(0, 64)}`
+  const from = typeof iss === 'string' ? iss.slice(0, 200) : ''
+  return refuse('trust-unmatched', `no trust${named} lets in tokens of issuer ${from}`, {
+    next: 'credctl trust list; credctl trust create ID --issuer URL …',
+    facts: {
+      because: 'no trust names its issuer',
+      trusts: [],
+      claims: strangerFindings(parsed, { issuer, now, isOfTrust: false }),
     },
-  )
+  })
+}
+
+const refuseUnsigned = ({ parsed, ours: issuer, now }: Stranger): never =>
+  refuse('trust-unmatched', 'the token is not one of its issuer’s: its signature does not hold', {
+    next: 'get the token from the CI system, in the job that sends it',
+    facts: {
+      because: 'its signature does not hold',
+      trusts: [],
+      claims: strangerFindings(parsed, { issuer, now, isOfTrust: true }),
+    },
+  })
 
 /**
- * With the whole table: whoever writes a job has nothing else to mend it by. But only for a token that
- * its issuer signed: anybody else would learn from it what to forge, or whom to take over.
+ * With the whole table, as its issuer has signed the token: whoever writes a job has nothing else to mend
+ * it by. Anybody else would learn from it what to forge, or whom to take over.
  */
-function refuseUnmatched(
-  standings: readonly Standing[],
-  isSigned: (trustId: string) => boolean,
-): never {
-  const reasons = standings
-    .filter(({ trustId }) => isSigned(trustId))
-    .map(({ trustId, because }) => `${trustId}: ${because.join(', ')}`)
-  const detail =
-    reasons.length === 0
-      ? 'the token is not one of its issuer’s that holds now: its signature, its issuer or its times'
-      : `no trust is satisfied (${reasons.join('; ')})`
-  return refuse('trust-unmatched', detail, {
+function refuseUnmatched(signed: readonly Standing[]): never {
+  const reasons = signed.map(({ trustId, because }) => `${trustId}: ${because.join(', ')}`)
+  return refuse('trust-unmatched', `no trust is satisfied (${reasons.join('; ')})`, {
     next: 'credctl trust test TRUST --token - shows the same table without an exchange',
     facts: {
-      trusts: standings
-        .filter(({ trustId }) => isSigned(trustId))
-        .map(({ trustId, mode, because, claims, conditions }) => ({
-          trustId,
-          mode,
-          because,
-          claims,
-          conditions,
-        })),
+      trusts: signed.map(({ trustId, mode, because, claims, conditions }) => ({
+        trustId,
+        mode,
+        because,
+        claims,
+        conditions,
+      })),
     },
   })
 }

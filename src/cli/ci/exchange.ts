@@ -49,7 +49,7 @@ export async function exchangeIdentity(kit: Kit, asked: Asked): Promise<JobToken
     }
   } catch (failure) {
     if (!(failure instanceof Problem) || failure.code !== 'trust-unmatched') throw failure
-    throw await explained(kit, failure, idToken)
+    throw await explained(kit, failure)
   }
 }
 

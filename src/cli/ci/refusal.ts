@@ -9,8 +9,6 @@ import { isForPrograms } from '#cli/render/failure.ts'
 import { tableWriter } from '#cli/render/table.ts'
 import { clean } from '#cli/render/text.ts'
 import type { Column } from '#cli/view.ts'
-import { parseToken } from '#contract/token.ts'
-import { formatInstant, fromSeconds } from '#kernel/instant.ts'
 import { Problem } from '#kernel/problem.ts'
 
 /** Of a public issuer there may be many trusts; those that fit best are what the job was meant for. */
@@ -18,12 +16,12 @@ const TRUSTS_SHOWN_MAX = 3
 
 /**
  * The claims table of a refused exchange, on stderr, before the refusal itself: claim, expected, actual. For
- * programs it is among the facts. Where the authority says nothing, since the token is not its issuer's, it
- * is what the token says of itself.
+ * programs it is among the facts. Of a token that its issuer has not signed it holds what the authority says
+ * to strangers.
  */
-export async function explained(kit: Kit, problem: Problem, idToken: string): Promise<Problem> {
+export async function explained(kit: Kit, problem: Problem): Promise<Problem> {
   const trusts = findingsOf(problem)
-  const own = trusts.length === 0 ? ownLines(kit, idToken) : []
+  const own = trusts.length === 0 ? ownLines(problem) : []
   if (!isForPrograms(kit.settings.output)) {
     const fitting = trusts.toSorted((one, other) => misses(one) - misses(other))
     for (const finding of fitting.slice(0, TRUSTS_SHOWN_MAX)) {
@@ -34,7 +32,7 @@ export async function explained(kit: Kit, problem: Problem, idToken: string): Pr
     const more = fitting.length - TRUSTS_SHOWN_MAX
     if (0 < more) kit.io.err(`${more} more of this issuer fit less; name one with --trust\n\n`)
     if (0 < own.length) {
-      kit.io.err('What the token says of itself:\n')
+      kit.io.err('The token by itself:\n')
       await writeTable(kit, own)
     }
   }
@@ -43,7 +41,7 @@ export async function explained(kit: Kit, problem: Problem, idToken: string): Pr
       trusts.length === 0
         ? 'compare with what the operator sees: credctl trust list'
         : 'mend the job, or the trust: credctl trust update; to try a token: credctl trust test',
-    facts: { ...problem.facts, ...(0 < own.length ? { claims: own } : {}) },
+    facts: problem.facts,
   })
   told.requestId = problem.requestId
   return told
@@ -83,29 +81,12 @@ function findingsOf({ facts }: Problem): Finding[] {
 const misses = (finding: Finding): number =>
   claimLines(finding).filter(({ ok }) => ok !== 'ok').length
 
-function ownLines(kit: Kit, idToken: string): ClaimLine[] {
-  const parsed = parseToken(idToken)
-  if (typeof parsed === 'string') return []
-  const { header, claims } = parsed
-  const said = (value: unknown): string =>
-    value === undefined ? 'MISSING' : typeof value === 'string' ? value : JSON.stringify(value)
-  const { exp } = claims
-  const isOver = Number.isSafeInteger(exp) && Number(exp) * 1000 <= kit.clock.now()
-  return [
-    { claim: 'iss', expected: 'that of a trust', actual: said(claims['iss']), ok: '?' },
-    { claim: 'aud', expected: 'that of the trust', actual: said(claims['aud']), ok: '?' },
-    {
-      claim: 'exp',
-      expected: `later than ${formatInstant(kit.clock.now())}`,
-      actual: Number.isSafeInteger(exp) ? formatInstant(fromSeconds(Number(exp))) : said(exp),
-      ok: isOver || exp === undefined ? 'NO' : 'ok',
-    },
-    { claim: 'sub', expected: 'any', actual: said(claims['sub']), ok: 'ok' },
-    {
-      claim: 'signature',
-      expected: 'by a key that the issuer publishes',
-      actual: `${said(header['alg'])}, key ${said(header['kid'])}`,
-      ok: '?',
-    },
-  ]
-}
+/** Of a token that its issuer has not signed there is no trust to be told of. */
+const ownLines = ({ facts: { claims } }: Problem): ClaimLine[] =>
+  claimLines({
+    claims: (Array.isArray(claims) ? claims : []).filter(
+      (one: Partial<Finding['claims'][number]> | null): one is Finding['claims'][number] =>
+        [one?.claim, one?.expected, one?.actual ?? ''].every((text) => typeof text === 'string'),
+    ),
+    conditions: [],
+  })

@@ -1,3 +1,4 @@
+import { formatInstant, fromSeconds, type Instant } from '#kernel/instant.ts'
 import { type Conditions, type ConditionVariables } from './conditions.ts'
 import type { ClaimFinding, Trust } from './trust.ts'
 
@@ -44,11 +45,11 @@ export function evaluateTrust(
 }
 
 /** An audience among others proves that others may use the token too (RFC 8725 §3.9). */
-function soleAudience({ aud }: Claims): unknown {
+export function soleAudience({ aud }: Claims): unknown {
   return Array.isArray(aud) && aud.length === 1 ? (aud[0] as unknown) : aud
 }
 
-function finding(claim: string, expected: readonly string[], actual: unknown): ClaimFinding {
+export function finding(claim: string, expected: readonly string[], actual: unknown): ClaimFinding {
   return {
     claim,
     expected: expected.join(' | '),
@@ -56,6 +57,28 @@ function finding(claim: string, expected: readonly string[], actual: unknown): C
     ok: expected.some((one) => isSame(one, actual)),
   }
 }
+
+/** Whether a token's end is still to come, or its beginning has been. */
+export function timeFinding(claim: 'exp' | 'nbf', value: unknown, now: Instant): ClaimFinding {
+  const seconds = Number.isFinite(value) ? Number(value) : undefined
+  const isEnd = claim === 'exp'
+  const ok =
+    seconds !== undefined && (isEnd ? now < fromSeconds(seconds) : fromSeconds(seconds) <= now)
+  return {
+    claim,
+    expected: `${isEnd ? 'later' : 'not later'} than ${formatInstant(now)}`,
+    actual: value === undefined ? undefined : timeText(value),
+    ok,
+  }
+}
+
+/** Of a year with four digits; whoever made the token may have written anything. */
+const SECONDS_MAX = 253_402_300_800
+
+const timeText = (value: unknown): string =>
+  Number.isSafeInteger(value) && 0 <= Number(value) && Number(value) < SECONDS_MAX
+    ? formatInstant(fromSeconds(Number(value)))
+    : shown(value)
 
 /**
  * Exactly the same text. Some issuers write ids as numbers and some as texts: a whole number is the
@@ -69,7 +92,8 @@ function isSame(expected: string, actual: unknown): boolean {
 
 const SHOWN_CHARACTERS_MAX = 200
 
-const shown = (value: unknown): string => {
+/** A claim as a table has it: whole, where that is not too long for one. */
+export const shown = (value: unknown): string => {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
   return text.length <= SHOWN_CHARACTERS_MAX ? text : `${text.slice(0, SHOWN_CHARACTERS_MAX)}…`
 }

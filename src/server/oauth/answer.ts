@@ -41,11 +41,21 @@ export function refusalAnswer(problem: Problem): OauthAnswer {
     error_description: TOLD.has(problem.code)
       ? plain(problem.message)
       : (DESCRIPTIONS[error] ?? error),
-    // Whoever holds a token that its issuer signed is shown what a trust expected of it.
-    ...(problem.code === 'trust-unmatched' ? { trusts: problem.facts['trusts'] } : {}),
+    ...(problem.code === 'trust-unmatched' ? tablesOf(problem) : {}),
   }
   return { status: STATUS[error] ?? 400, headers: headersOf(error, problem), body }
 }
+
+/**
+ * Whoever holds a token that its issuer signed is shown what each trust expected of it; whoever holds
+ * another, what is wrong with that by itself.
+ */
+const tablesOf = ({
+  facts: { trusts, claims },
+}: Problem): Pick<OauthError, 'trusts' | 'claims'> => ({
+  trusts,
+  ...(claims === undefined ? {} : { claims }),
+})
 
 /** What is said in its own words: it tells its sender of little but what he sent. */
 const TOLD: ReadonlySet<ProblemCode> = new Set([

@@ -13,7 +13,7 @@ import {
 import type { Origin } from '#domain/audit/entry.ts'
 import { type Form, readForm } from '#domain/oauth/form.ts'
 import { type Presented, readPresented } from '#domain/oauth/presented.ts'
-import { Problem, type ProblemCode, refuse, toProblem } from '#kernel/problem.ts'
+import { Problem, refuse, toProblem } from '#kernel/problem.ts'
 import { addressKey } from '#server/limiter.ts'
 import { createRateLimit } from '#server/rate-limit.ts'
 import { type OauthAnswer, refusalAnswer } from './answer.ts'
@@ -62,7 +62,7 @@ export function createOauthEndpoints(deps: Deps, options: EndpointOptions): Oaut
     const problem = toProblem(thrown)
     if (problem.code === 'internal') options.onFault(thrown, call.requestId)
     if (problem.code === 'client-refused') failures.take(addressOf(call))
-    if (isOfNobody(problem.code, call)) {
+    if (isOfNobody(problem, call)) {
       const { origin, requestId } = call
       await core.failures.note({ problem, clientId: claimedId(call), origin, requestId })
     }
@@ -87,9 +87,11 @@ export function createOauthEndpoints(deps: Deps, options: EndpointOptions): Oaut
 }
 
 /** What is on no record yet, since nobody had authenticated. */
-const isOfNobody = (code: ProblemCode, call: OauthCall): boolean =>
+const isOfNobody = ({ code, facts }: Problem, call: OauthCall): boolean =>
   code === 'client-refused' ||
   code === 'rate-limited' ||
+  // A token that its issuer has signed is on record with its whole table.
+  (code === 'trust-unmatched' && facts['claims'] !== undefined) ||
   (code === 'subject-refused' && presentedIn(call)?.kind === 'none')
 
 /** On a socket of this machine there are no addresses. */

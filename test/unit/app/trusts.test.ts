@@ -160,6 +160,10 @@ describe('a trust', () => {
   })
 })
 
+/** The lines of a table that say NO. */
+const wrongIn = (claims: unknown): string[] =>
+  (claims as { claim: string; ok: boolean }[]).filter(({ ok }) => !ok).map(({ claim }) => claim)
+
 describe('an exchange', () => {
   it('gives a token of the client, with the trust, its subject and no more than was asked', async () => {
     const world = await worldOfTrust({ ttlSecondsMax: 120 })
@@ -230,24 +234,110 @@ describe('an exchange', () => {
     const world = await worldOfTrust()
     const refused = await refusalOf(exchanged(world, { token: await jobToken(world, claims) }))
     expect(refused.code).toBe('trust-unmatched')
-    const { trusts } = refused.facts as { trusts: { claims: { claim: string; ok: boolean }[] }[] }
-    const failed = trusts[0]?.claims.filter(({ ok }) => !ok).map(({ claim }) => claim)
-    expect(failed).toEqual([line])
+    const { trusts } = refused.facts as { trusts: { claims: unknown }[] }
+    expect(wrongIn(trusts[0]?.claims)).toEqual([line])
   })
 
-  it('of a token that its issuer did not sign, or that has expired, tells nothing of the trust', async () => {
+  it('of a token that its issuer did not sign tells what is wrong with it, and nothing of the trust', async () => {
     const world = await worldOfTrust()
-    const tokens = [
-      await jobToken(world, {}, other.privateKey),
-      await jobToken(world, { exp: Math.floor(world.clock.now() / 1000) - 60 }),
-      `${await jobToken(world)}AAAA`,
+    const past = Math.floor(world.clock.now() / 1000) - 60
+    const cases: [string, string[]][] = [
+      [await jobToken(world, {}, other.privateKey), ['signature']],
+      [`${await jobToken(world)}AAAA`, ['signature']],
+      [
+        await jobToken(world, { exp: past, aud: 'x' }, other.privateKey),
+        ['signature', 'aud', 'exp'],
+      ],
+      [
+        await jobToken(world, { exp: 'x', nbf: 9e15 }, other.privateKey),
+        ['signature', 'exp', 'nbf'],
+      ],
+      [await jobToken(world, { iss: 'https://x.example', exp: past }), ['iss', 'exp']],
     ]
-    for (const token of tokens) {
+    for (const [token, wrong] of cases) {
       const refused = await refusalOf(exchanged(world, { token }))
       expect(refused.code).toBe('trust-unmatched')
-      expect(refused.facts).toEqual({ trusts: [] })
-      expect(refused.message).not.toMatch(/4711|repository/)
+      const { trusts, claims, because, ...more } = refused.facts
+      expect({ trusts, more }).toEqual({ trusts: [], more: {} })
+      expect(because).toMatch(/^its signature does not hold$|^no trust names its issuer$/)
+      expect(wrongIn(claims)).toEqual(wrong)
+      expect(JSON.stringify([refused.message, claims])).not.toMatch(/4711|repository|deploys/)
     }
+  })
+
+  it('of a forged token does not tell whether a job has used its jti', async () => {
+    const world = await worldOfTrust()
+    await exchanged(world, { token: await jobToken(world, { jti: 'known' }) })
+    const refused = []
+    for (const jti of ['known', 'unheard']) {
+      const token = await jobToken(world, { jti }, other.privateKey)
+      const { message, facts } = await refusalOf(exchanged(world, { token }))
+      refused.push({ message, facts })
+    }
+    expect(refused[0]).toEqual(refused[1])
+  })
+
+  it.for<[string, (now: number) => Record<string, unknown>, string]>([
+    ['has expired', (now) => ({ exp: now - 60 }), 'exp'],
+    ['has no end', () => ({ exp: undefined }), 'exp'],
+    ['begins later', (now) => ({ nbf: now + 60 }), 'nbf'],
+    ['begins when there is no calendar', () => ({ nbf: 9e15 }), 'nbf'],
+  ])('of a signed token that %s is refused with the whole table', async ([, claims, line]) => {
+    const world = await worldOfTrust()
+    const token = await jobToken(world, claims(Math.floor(world.clock.now() / 1000)))
+    const { trusts } = (await refusalOf(exchanged(world, { token }))).facts as {
+      trusts: { trustId: string; claims: unknown }[]
+    }
+    expect(trusts.map((one) => [one.trustId, wrongIn(one.claims)])).toEqual([['deploys', [line]]])
+  })
+
+  it('is judged by the keys that its trust has when it is made', async () => {
+    const other2 = await exportJWK(other.publicKey)
+    const changes: object[] = [
+      { jwks: { keys: [{ ...other2, kid: 'k', alg: 'RS256' }] } },
+      { jwksUri: 'https://ci.example/keys' },
+      { allowsPrivate: true },
+    ]
+    for (const change of changes) {
+      const world = await worldOfTrust()
+      // Between the check of its signature and the transaction that mints.
+      const conditions = world.deps.conditions
+      const deps = {
+        ...world.deps,
+        async conditions() {
+          await world.admin.updateTrust({ id: 'deploys', ...change })
+          return conditions()
+        },
+      }
+      const token = await jobToken(world)
+      const refused = await refusalOf(exchanged({ ...world, deps }, { token }))
+      expect(refused.code).toBe('authority-busy')
+      expect((await world.admin.listCredentials({})).items).toEqual([])
+    }
+  })
+
+  it('of a trust that is removed meanwhile, or changed in what has no bearing on keys, is decided as it is now', async () => {
+    const world = await worldOfTrust()
+    const { conditions } = world.deps
+    const meanwhile = (deed: () => Promise<unknown>) => ({
+      ...world,
+      deps: {
+        ...world.deps,
+        async conditions() {
+          await deed()
+          return conditions()
+        },
+      },
+    })
+    const shorter = meanwhile(() => world.admin.updateTrust({ id: 'deploys', ttlSecondsMax: 60 }))
+    const granted = await exchanged(shorter, { token: await jobToken(world) })
+    expect(granted.ttlSeconds).toBe(60)
+    const removed = meanwhile(() => world.admin.deleteTrust({ id: 'deploys' }))
+    const refused = await refusalOf(exchanged(removed, { token: await jobToken(world) }))
+    expect([refused.code, refused.message]).toEqual([
+      'trust-unmatched',
+      expect.stringMatching(/^no trust lets in/),
+    ])
   })
 
   it('of an issuer that no trust names is refused, and so is what is no token', async () => {

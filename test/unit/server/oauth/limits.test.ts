@@ -166,6 +166,26 @@ describe('failed authentications', () => {
     expect(await told()).toHaveLength(6)
   })
 
+  it('are counted also of identity tokens that nobody known has signed', async () => {
+    const world = await oauthWorld()
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const forged = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      subject_token: `${part({ alg: 'RS256' })}.${part({ iss: 'https://x.example' })}.AAAA`,
+    }
+    for (let i = 0; i < 3; i++) {
+      const answer = await world.post('token', forged)
+      expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request', trusts: [] } })
+    }
+    await world.settle(true)
+    const told = (await world.audit('token.exchange')).map((one) => [one.outcome, one.detail])
+    expect(told).toEqual([
+      ['trust-unmatched', { because: 'no trust names its issuer', failures: 2 }],
+      ['trust-unmatched', { because: 'no trust names its issuer', failures: 1 }],
+    ])
+  })
+
   it('are all on record where the authority stops', async () => {
     const world = await oauthWorld()
     for (let i = 0; i < 3; i++) await world.post('token', GRANT, { headers: basic('a', 'wrong') })
