@@ -1,6 +1,6 @@
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-/** By UTF-16 code unit, so that no bound has to be checked; -1 for what is not of the alphabet. */
-const VALUE_OF = new Int8Array(65_536).fill(-1)
+/** By byte of a text, so that no bound has to be checked; -1 for what is not of the alphabet. */
+const VALUE_OF = new Int8Array(256).fill(-1)
 for (let i = 0; i < 64; i++) VALUE_OF[ALPHABET.charCodeAt(i)] = i
 
 /** base64url without padding (RFC 4648 §5, RFC 7515 §2). */
@@ -27,31 +27,36 @@ export function encodeBase64url(bytes: Uint8Array): string {
  * text that can be spelt in two ways slips past whatever remembers one of them.
  */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
-  const bytes = new Uint8Array((text.length * 3) >> 2)
-  return decodeBase64urlInto(text, bytes, 0) < 0 ? undefined : bytes
+  // A character beyond ASCII becomes bytes that are not of the alphabet.
+  const bytes = utf8.encode(text)
+  const end = decodeBase64urlAt(bytes, 0, bytes.length)
+  return end < 0 ? undefined : bytes.slice(0, end)
 }
 
-/** The same into bytes that are there already; answers where it ends, or -1. They must be enough. */
-export function decodeBase64urlInto(text: string, bytes: Uint8Array, from: number): number {
-  const rest = text.length % 4
+/**
+ * The same for a text that is there as bytes, in its place: what it says is put where it began.
+ * Answers where that ends, or -1.
+ */
+export function decodeBase64urlAt(bytes: Uint8Array, from: number, end: number): number {
+  const rest = (end - from) % 4
   if (rest === 1) return -1
   let next = from
-  let i = 0
-  for (const whole = text.length - rest; i < whole; i += 4) {
+  let i = from
+  for (const whole = end - rest; i < whole; i += 4) {
     // A -1 in any place makes the word negative.
     const word =
-      (valueAt(text, i) << 18) |
-      (valueAt(text, i + 1) << 12) |
-      (valueAt(text, i + 2) << 6) |
-      valueAt(text, i + 3)
+      (valueAt(bytes, i) << 18) |
+      (valueAt(bytes, i + 1) << 12) |
+      (valueAt(bytes, i + 2) << 6) |
+      valueAt(bytes, i + 3)
     if (word < 0) return -1
     bytes[next++] = word >> 16
     bytes[next++] = word >> 8
     bytes[next++] = word
   }
   if (rest === 0) return next
-  const third = rest === 3 ? valueAt(text, i + 2) : 0
-  const word = (valueAt(text, i) << 12) | (valueAt(text, i + 1) << 6) | third
+  const third = rest === 3 ? valueAt(bytes, i + 2) : 0
+  const word = (valueAt(bytes, i) << 12) | (valueAt(bytes, i + 1) << 6) | third
   // Bits beyond the last byte must be zero, or the bytes had several spellings.
   if (word < 0 || (word & (rest === 3 ? 3 : 1023)) !== 0) return -1
   bytes[next++] = word >> 10
@@ -59,6 +64,7 @@ export function decodeBase64urlInto(text: string, bytes: Uint8Array, from: numbe
   return next
 }
 
+const utf8 = new TextEncoder()
 const at = (bytes: Uint8Array, i: number): number => bytes[i] as number
 const letter = (value: number): string => ALPHABET.charAt(value & 63)
-const valueAt = (text: string, i: number): number => VALUE_OF[text.charCodeAt(i)] as number
+const valueAt = (bytes: Uint8Array, i: number): number => VALUE_OF[bytes[i] as number] as number

@@ -6,6 +6,6 @@ import type { ParsedToken } from '#domain/credential/token.ts'
  */
 export type VerifySignature = (
   jwk: Readonly<Record<string, string>>,
-  parsed: Pick<ParsedToken, 'signed' | 'signature'>,
+  parsed: Pick<ParsedToken, 'header' | 'signed' | 'signature'>,
   text: string,
 ) => boolean

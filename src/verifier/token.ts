@@ -122,7 +122,9 @@ function frozen<T extends object>(root: T): T {
   const left: object[] = [root]
   for (let value = left.pop(); value !== undefined; value = left.pop()) {
     Object.freeze(value)
-    for (const member of Object.values(value) as unknown[]) {
+    // JSON alone makes these, so that all that `in` finds is their own.
+    for (const name in value) {
+      const member: unknown = value[name as keyof typeof value]
       if (typeof member === 'object' && member !== null) left.push(member)
     }
   }

@@ -250,14 +250,14 @@ async function administer(
   }
 }
 
-interface Served {
+export interface Served {
   readonly url: string
   readonly issuer: string
   readonly process: ChildProcess
 }
 
 /** The built program, as an operator starts it. */
-async function served(dataDir: string): Promise<Served> {
+export async function served(dataDir: string): Promise<Served> {
   const bin = join(import.meta.dirname, '..', '..', 'bin', 'credctl.js')
   const argv = [bin, 'serve', '--data-dir', dataDir, '--listen', '127.0.0.1:0', '-o', 'json']
   const process_ = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Row } from './harness.ts'
+import { deciding } from './deciding.ts'
 import { issuing } from './issuing.ts'
 import { lists } from './lists.ts'
 import { revoking } from './revoking.ts'
@@ -16,7 +17,7 @@ import { fanout } from './fanout.ts'
 import { start } from './start.ts'
 import { verifying } from './verifying.ts'
 
-const suites = [start, issuing, verifying, revoking, fanout, lists, simulating]
+const suites = [start, issuing, verifying, deciding, revoking, fanout, lists, simulating]
 
 const { values } = parseArgs({
   options: {

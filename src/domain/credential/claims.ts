@@ -1,4 +1,4 @@
-import { isPosition, type Position } from '#domain/feed/position.ts'
+import { isPosition } from '#domain/feed/position.ts'
 import type { Revocable } from '#domain/revocation/rule.ts'
 
 /** The claims that a verdict needs, or what is wrong with them. Missing is never taken for zero. */
@@ -6,36 +6,39 @@ export function revocableOfClaims(
   claims: Readonly<Record<string, unknown>>,
   keyId: string,
 ): Revocable | string {
-  const text = (name: string): string => {
-    const value = claims[name]
-    return typeof value === 'string' ? value : ''
-  }
-  for (const name of ['jti', 'sub', 'client_id', 'sid', 'scope']) {
-    if (typeof claims[name] !== 'string') return `its claim ${name} is missing or no text`
-  }
-  for (const name of ['iat', 'exp', 'root_iat']) {
-    if (!Number.isSafeInteger(claims[name])) return `its claim ${name} is missing or no number`
-  }
+  const { jti, sub, client_id: clientId, sid, scope, iat, exp, root_iat: rootIat } = claims
   const { feed_seq: feedSeq, root_seq: rootSeq, trust } = claims
+  if (typeof jti !== 'string') return noText('jti')
+  if (typeof sub !== 'string') return noText('sub')
+  if (typeof clientId !== 'string') return noText('client_id')
+  if (typeof sid !== 'string') return noText('sid')
+  if (typeof scope !== 'string') return noText('scope')
+  if (!isWhole(iat)) return noNumber('iat')
+  if (!isWhole(exp)) return noNumber('exp')
+  if (!isWhole(rootIat)) return noNumber('root_iat')
   if (trust !== undefined && typeof trust !== 'string') return 'its claim trust is no text'
   if (!isPosition(feedSeq)) return 'its claim feed_seq is missing or no position'
   if (!isPosition(rootSeq)) return 'its claim root_seq is missing or no position'
   if (feedSeq < rootSeq) return 'it claims to be older than the sign-in it derives from'
   return {
-    id: text('jti'),
-    clientId: text('client_id'),
-    subject: text('sub'),
-    sessionId: text('sid'),
-    scopes: text('scope').split(' ').filter(Boolean),
+    id: jti,
+    clientId,
+    subject: sub,
+    sessionId: sid,
+    scopes: scope.split(' ').filter(Boolean),
     audience: audienceOf(claims),
     keyId,
     ...(trust === undefined ? {} : { trustId: trust }),
-    feedSeq: feedSeq as Position,
-    rootSeq: rootSeq as Position,
-    issuedAtSeconds: Number(claims['iat']),
-    rootIssuedAtSeconds: Number(claims['root_iat']),
+    feedSeq,
+    rootSeq,
+    issuedAtSeconds: iat,
+    rootIssuedAtSeconds: rootIat,
   }
 }
+
+const noText = (name: string): string => `its claim ${name} is missing or no text`
+const noNumber = (name: string): string => `its claim ${name} is missing or no number`
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value)
 
 /** RFC 7519 §4.1.3: one text, or a list of them. */
 export function audienceOf(claims: Readonly<Record<string, unknown>>): string[] {

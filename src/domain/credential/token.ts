@@ -1,5 +1,5 @@
 import type { Position } from '#domain/feed/position.ts'
-import { decodeBase64url, decodeBase64urlInto, encodeBase64url } from '#kernel/base64url.ts'
+import { decodeBase64url, decodeBase64urlAt, encodeBase64url } from '#kernel/base64url.ts'
 import { type StatusClaim, statusClaim } from '#domain/status-list/status-list.ts'
 import { toSeconds } from '#kernel/instant.ts'
 import type { Credential } from './credential.ts'
@@ -88,15 +88,25 @@ export function parseToken(
   const [head, body, mark] = segments
   const header = head === lastHeader.text ? lastHeader.header : headerOf(head)
   if (typeof header === 'string') return header
-  const bytes = body.length <= scratch.length ? scratch : new Uint8Array(body.length)
-  const end = decodeBase64urlInto(body, bytes, 0)
-  if (end < 0) return 'its payload is not canonical base64url'
-  const signature = decodeBase64url(mark)
-  if (signature === undefined) return 'its signature is not canonical base64url'
-  const claims = jsonObject(bytes.subarray(0, end))
+  const signedLength = text.length - mark.length - 1
+  const bytes = text.length <= scratch.length ? scratch : new Uint8Array(text.length)
+  const { read, written } = utf8.encodeInto(text, bytes)
+  if (read < text.length || text.length < written) {
+    // Whose characters are not all of one byte; at fault is the first segment that has such.
+    return decodeBase64url(body) === undefined ? BAD_PAYLOAD : BAD_SIGNATURE
+  }
+  const signed = bytes.slice(0, signedLength)
+  const bodyEnd = decodeBase64urlAt(bytes, head.length + 1, signedLength)
+  if (bodyEnd < 0) return BAD_PAYLOAD
+  const markEnd = decodeBase64urlAt(bytes, signedLength + 1, text.length)
+  if (markEnd < 0) return BAD_SIGNATURE
+  const claims = jsonObject(bytes.subarray(head.length + 1, bodyEnd))
   if (typeof claims === 'string') return `its payload ${claims}`
-  return { header, claims, signature, signed: utf8.encode(text.slice(0, -1 - mark.length)) }
+  return { header, claims, signature: bytes.slice(signedLength + 1, markEnd), signed }
 }
+
+const BAD_PAYLOAD = 'its payload is not canonical base64url'
+const BAD_SIGNATURE = 'its signature is not canonical base64url'
 
 /** Tokens of one key have one header, letter by letter, so the last one is kept; frozen. */
 let lastHeader: { readonly text: string; readonly header: Readonly<Record<string, unknown>> } = {
@@ -123,15 +133,15 @@ function segmentsOf(
   if (charactersMax < text.length) {
     return `it has ${text.length} characters, and no token has more than ${charactersMax}`
   }
-  const segments = text.split('.')
-  const [head = '', body = '', mark = ''] = segments
-  if (segments.length !== 3) {
-    return `a JWT has three parts separated by dots; this has ${segments.length}`
+  const first = text.indexOf('.')
+  const second = text.indexOf('.', first + 1)
+  if (second < 0 || text.includes('.', second + 1)) {
+    return `a JWT has three parts separated by dots; this has ${text.split('.').length}`
   }
-  return [head, body, mark]
+  return [text.slice(0, first), text.slice(first + 1, second), text.slice(second + 1)]
 }
 
-/** Where payloads are decoded, one at a time: nothing of one outlives its parse. */
+/** Where tokens are taken apart, one at a time: nothing of one outlives its parse. */
 const scratch = new Uint8Array(4096)
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeBase64url, decodeBase64urlInto, encodeBase64url } from '#kernel/base64url.ts'
+import { decodeBase64url, decodeBase64urlAt, encodeBase64url } from '#kernel/base64url.ts'
 
 /** Node's own reader is lenient, so a text is canonical if it is what its bytes are written as. */
 const plainly = (text: string): Uint8Array | undefined => {
@@ -54,11 +54,14 @@ describe('base64url', () => {
     }
   })
 
-  it('is put into bytes that are there, from a place on', () => {
-    const bytes = new Uint8Array(8).fill(7)
-    expect(decodeBase64urlInto('AQID', bytes, 2)).toBe(5)
-    expect([...bytes]).toEqual([7, 7, 1, 2, 3, 7, 7, 7])
-    expect(decodeBase64urlInto('AQ', bytes, 0)).toBe(1)
-    expect(decodeBase64urlInto('A', bytes, 0)).toBe(-1)
+  it('is read in its place, and what is around it stays', () => {
+    const bytes = new TextEncoder().encode('..AQIDBA.AQ.')
+    expect(decodeBase64urlAt(bytes, 2, 8)).toBe(6)
+    expect([...bytes.subarray(0, 6)]).toEqual([46, 46, 1, 2, 3, 4])
+    expect(new TextDecoder().decode(bytes.subarray(8))).toBe('.AQ.')
+    expect(decodeBase64urlAt(bytes, 9, 11)).toBe(10)
+    expect([bytes[9], bytes[11]]).toEqual([1, 46])
+    expect(decodeBase64urlAt(bytes, 8, 8)).toBe(8)
+    expect(decodeBase64urlAt(bytes, 8, 9)).toBe(-1)
   })
 })

@@ -1,6 +1,15 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify as nodeVerify,
+} from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { nodeSignatures } from '#boot/verifier/signature.ts'
+import { TOKEN_TYPE } from '#domain/credential/token.ts'
+import { HEAD_TYPE } from '#domain/feed/head.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
 
 type Jwk = Readonly<Record<string, string>>
@@ -14,13 +23,13 @@ const signed = new TextEncoder().encode('header.payload')
 const signatureOf = (key: KeyObject, dsaEncoding: 'der' | 'ieee-p1363' = 'ieee-p1363') =>
   new Uint8Array(sign('sha256', signed, { key, dsaEncoding }))
 
-describe('a signature', () => {
+describe.for([HEAD_TYPE, TOKEN_TYPE])('a signature of a %s', (typ) => {
   const { jwk, privateKey } = pair('P-256')
   const verify = nodeSignatures()
   const isGood = (key: Jwk, signature: Uint8Array, bytes = signed): boolean =>
     verify(
       key,
-      { signed: new Uint8Array(bytes), signature: new Uint8Array(signature) },
+      { header: { typ }, signed: new Uint8Array(bytes), signature: new Uint8Array(signature) },
       `${new TextDecoder().decode(bytes)}.${encodeBase64url(signature)}`,
     )
 
@@ -46,6 +55,43 @@ describe('a signature', () => {
         expect(isGood(pair('P-256').jwk, signature)).toBe(false)
       }
     }
+  })
+
+  it('is judged as Node itself judges it, whatever its numbers', () => {
+    const key = createPublicKey({ key: jwk, format: 'jwk' })
+    const good = signatureOf(privateKey)
+    const order = 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551'
+    const numbers = [
+      '00',
+      '01',
+      '7f',
+      '80',
+      'ff',
+      '00ff',
+      '80'.padEnd(64, '0'),
+      order,
+      'f'.repeat(64),
+    ]
+    const halves = [
+      ...numbers.map((hex) => Buffer.from(hex.padStart(64, '0'), 'hex')),
+      good.slice(0, 32),
+      good.slice(32),
+    ]
+    for (const r of halves) {
+      for (const s of halves) {
+        const signature = Buffer.concat([r, s])
+        const option = { key, dsaEncoding: 'ieee-p1363' } as const
+        expect(isGood(jwk, signature)).toBe(nodeVerify('sha256', signed, option, signature))
+      }
+    }
+    // Of so many some have a short number, and some one that would be negative.
+    const firsts = new Set<number>()
+    for (let i = 0; i < 1500; i++) {
+      const signature = signatureOf(privateKey)
+      if (signature[0] === 0) firsts.add(signature[1] ?? 0)
+      expect(isGood(jwk, signature)).toBe(true)
+    }
+    expect(firsts.size).toBeGreaterThan(0)
   })
 
   it('is not good in another form', () => {
