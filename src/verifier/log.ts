@@ -44,8 +44,12 @@ export interface Log {
 }
 
 /** More than this without a head that reaches them is no feed. */
-const PENDING_MAX = 100_000
-const PENDING_BYTES_MAX = 256 * 1024 * 1024
+const PENDING: PendingLimits = { countMax: 100_000, bytesMax: 256 * 1024 * 1024 }
+
+interface PendingLimits {
+  readonly countMax: number
+  readonly bytesMax: number
+}
 
 const NONE: readonly PendingEntry[] = []
 const utf8 = new TextEncoder()
@@ -71,7 +75,7 @@ function readAnew(text: string): ReadEntry {
   return { text, record: readRecord(text), bytes: utf8.encode(text) }
 }
 
-export function createLog(rules: Rules): Log {
+export function createLog(rules: Rules, { countMax, bytesMax } = PENDING): Log {
   const origin = feedOrigin(0)
   let base = baseAt(origin)
   let pending: PendingEntry[] = []
@@ -109,7 +113,7 @@ export function createLog(rules: Rules): Log {
       if (typeof record === 'string') return { fault: record }
       const follows = rules.followsOn({ position: tip.position, chainText: tipText() }, record)
       if (follows !== 'next') return follows
-      if (PENDING_MAX <= pending.length || PENDING_BYTES_MAX < pendingBytes + bytes.length) {
+      if (countMax <= pending.length || bytesMax < pendingBytes + bytes.length) {
         return { fault: 'more entries came than any head speaks for' }
       }
       const chain = chainOver(tip.chain, bytes)

@@ -1,6 +1,7 @@
 import { chainOver, type FeedEntry } from './entry.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
 import { epochOf, opensEpoch, type Position, successorOf } from './position.ts'
+import { sameBytes } from './same-bytes.ts'
 
 /** A place in the feed and the hash that vouches for all before it. */
 export interface Link {
@@ -44,7 +45,7 @@ function faultOf(previous: Link, entry: FeedEntry): string | undefined {
   if (entry.op === 'epoch' && !text.includes(continuation(previous))) {
     return 'it opens an epoch, and does not name what it continues'
   }
-  if (!equalBytes(chainOver(previous.chain, entry.bytes), entry.chain)) {
+  if (!sameBytes(chainOver(previous.chain, entry.bytes), entry.chain)) {
     return 'its hash does not fit its bytes and the hash before it'
   }
   return undefined
@@ -58,7 +59,3 @@ const continuation = ({ position, chain }: Link): string =>
 const follows = (previous: Position, { position }: FeedEntry): boolean =>
   position === successorOf(previous) ||
   (opensEpoch(position) && epochOf(previous) < epochOf(position))
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
-}

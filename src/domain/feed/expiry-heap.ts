@@ -32,8 +32,9 @@ export class ExpiryHeap {
   #sink(seconds: number, place: number): void {
     let at = 0
     for (let child = 1; child < this.#count; child = 2 * at + 1) {
+      // Beyond the last there is still what sinks now, which is then taken for the lesser one and stays.
       const right = child + 1
-      if (right < this.#count && this.#of(right) < this.#of(child)) child = right
+      if (this.#of(right) < this.#of(child)) child = right
       if (seconds <= this.#of(child)) break
       this.#move(child, at)
       at = child

@@ -15,7 +15,7 @@ export const partCount = (tokens: readonly string[] | undefined): number =>
 export function revokeBodies(revocation: Revocation, record: string): RevokeBody[] {
   const whole = revokeBody(revocation, record)
   const { tokens } = whole.selector
-  if (tokens === undefined || tokens.length <= PART_TOKENS_MAX) return [whole]
+  if (tokens === undefined) return [whole]
   return Array.from({ length: partCount(tokens) }, (_, i) => ({
     ...whole,
     selector: {

@@ -52,6 +52,7 @@ describe('a token', () => {
     ['proof-invalid', { cnf: null }],
     ['not-yet-valid', { nbf: AT + 4 }],
     ['not-yet-valid', { iat: AT + 4, exp: AT + 9 }],
+    ['not-yet-valid', { nbf: AT - 9, iat: AT + 4, exp: AT + 9 }],
     ['expired', { exp: AT - 3 }],
   ] as const)('is %s: %j', ([verdict, about, laterMicros = 0]) => {
     const { rig, authority } = started()

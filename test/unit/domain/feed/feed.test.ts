@@ -275,6 +275,35 @@ describe('the chain', () => {
     }
   })
 
+  it('breaks where an epoch begins in its middle, or again', () => {
+    const opening = epochEntry(feedOrigin(T0))
+    const state = advance(opening, T0)
+    const { chain, bytes } = nextEntry(state, 'lift', liftBody(revocation))
+    const second: FeedState = { position: position(2, 1), chain, timeMicros: T0 }
+    const forged = (at: Position, op: FeedOp): FeedEntry => {
+      const continues = `"continues":${second.position},"chain":"${encodeBase64url(chain)}"`
+      const text = new TextEncoder().encode(`{"position":${at},"op":"${op}",${continues}}`)
+      return { position: at, op, bytes: text, chain: chainOver(chain, text) }
+    }
+    expect(bytes.length).toBeGreaterThan(0)
+    expect(verifyChain(second, [forged(position(3, 0), 'epoch')]).broken).toBeUndefined()
+    for (const entry of [
+      forged(position(3, 1), 'lift'),
+      forged(position(2, 0), 'epoch'),
+      forged(position(1, 0), 'epoch'),
+    ]) {
+      expect(verifyChain(second, [entry]).broken?.detail).toMatch(/does not follow/)
+    }
+  })
+
+  it('breaks where a hash is longer or shorter than one', () => {
+    const start = feedOrigin(T0)
+    const entry = nextEntry(start, 'lift', liftBody(revocation))
+    for (const chain of [entry.chain.slice(0, 31), new Uint8Array([...entry.chain, 0])]) {
+      expect(verifyChain(start, [{ ...entry, chain }]).broken?.detail).toMatch(/hash does not fit/)
+    }
+  })
+
   it('may open a later epoch, as a restore does, if it names what it continues', () => {
     const start = feedOrigin(T0)
     const opening = epochEntry(start, 7)

@@ -80,6 +80,17 @@ describe('places by id', () => {
     }
   })
 
+  it('are found once, where what was not retained comes again', () => {
+    const table = new IdTable('cred_')
+    const ids = Array.from({ length: 200 }, (_, i) => packed(i * 7))
+    for (const round of [1, 2, 3]) {
+      for (const id of ids) table.add(id, round)
+      for (const id of ids) expect(table.places(id)).toEqual([round])
+      table.retain(() => false)
+      expect(table.size).toBe(0)
+    }
+  })
+
   it('take 24 bytes and a slot', () => {
     const before = process.memoryUsage().arrayBuffers
     const table = new IdTable('cred_')

@@ -138,6 +138,21 @@ describe('the live state', () => {
     expect(Math.min(seen.taken, seen.ended)).toBeGreaterThan(100)
   })
 
+  it('has what ends later than it first said until then', () => {
+    const about = { pick: 1, gap: 0, isFeedKey: false, seconds: 0 } as const
+    const history = [
+      recordOf({ ...about, op: 'revoke', until: 3 }, position(1, 1)),
+      recordOf({ ...about, op: 'unblock', until: 9 }, position(1, 2)),
+    ]
+    const live = createLiveState()
+    for (const record of history) live.apply(record, bytesOf(record))
+    for (const second of [2, 3, 8, 9]) {
+      const time = second * 1_000_000
+      expect(live.digest(time), `second ${second}`).toBe(plainly(history, time).digest)
+    }
+    expect(live.size).toBe(0)
+  })
+
   it('forgets thousands that have ended, and keeps what is alive', () => {
     const live = createLiveState()
     const history: FeedRecord[] = []
