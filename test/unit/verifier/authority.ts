@@ -58,9 +58,16 @@ export function quickSignatures(): { verify: VerifySignature; count: number } {
 
 export function sign(jwk: Jwk, typ: string, claims: object, header: object = {}): string {
   const kid = jwk['kid'] ?? ''
-  const input = signingInput({ typ, alg: 'ES256', kid, ...header }, claims)
-  return `${input}.${encodeBase64url(mac(jwk, input))}`
+  return signed(jwk, signingInput({ typ, alg: 'ES256', kid, ...header }, claims))
 }
+
+/** Whatever header and payload are. */
+export const signTexts = (jwk: Jwk, header: string, payload: string | Uint8Array): string =>
+  signed(jwk, `${segment(header)}.${segment(payload)}`)
+
+const segment = (text: string | Uint8Array): string => Buffer.from(text).toString('base64url')
+
+const signed = (jwk: Jwk, input: string): string => `${input}.${encodeBase64url(mac(jwk, input))}`
 
 export const endorsementOf = (
   by: Jwk,

@@ -44,6 +44,14 @@ describe('what came to nothing is tried again after a pause, and not before', ()
     expect(kindsOf(rig.wake())).toContain('ask')
   })
 
+  it('a question that an answer to another one came for', () => {
+    const { rig, authority, question } = asking()
+    const other = authority.head({ nonce: 'n'.repeat(43) })
+    expect(kindsOf(rig.answer(question, other))).toEqual(['alarm'])
+    rig.pass(PAUSE)
+    expect(kindsOf(rig.wake())).toContain('ask')
+  })
+
   it('a question whose answer took too long to tell the time', () => {
     const { rig, question } = asking()
     rig.pass(1.6 * SECOND)
@@ -96,9 +104,9 @@ describe('a head whose time cannot have come yet', () => {
 
 describe('being woken', () => {
   it('is not asked for anew by what comes just before', () => {
-    const { rig } = started()
-    rig.wake()
+    const rig = new Rig().start()
     const { atMicros = 0 } = rig.taken('wake').at(-1) ?? {}
+    expect(atMicros).toBeGreaterThan(rig.now)
     rig.pass(atMicros - rig.now - 1000)
     expect(rig.core.on({ kind: 'unanswered', nonce: 'nobody’s' }, rig.now)).toEqual([])
   })

@@ -2,6 +2,7 @@ import type { DecisionRequest, VerifierConfig, VerifierCore } from '#verifier/co
 import { createVerifierCore } from '#verifier/core.ts'
 import type { SyncQuestion, VerifierEffect, VerifierEvent } from '#verifier/protocol.ts'
 import { type Rules, soundRules } from '#verifier/rules.ts'
+import type { VerifySignature } from '#verifier/signature.ts'
 import { AUDIENCE, Authority, ISSUER, quickSignatures, SECOND } from './authority.ts'
 
 export type Effect<K extends VerifierEffect['kind']> = Extract<VerifierEffect, { kind: K }>
@@ -28,7 +29,8 @@ export class Rig {
     {
       authority = new Authority(),
       rules = {},
-    }: { authority?: Authority; rules?: Partial<Rules> } = {},
+      verifySignature = this.signatures.verify,
+    }: { authority?: Authority; rules?: Partial<Rules>; verifySignature?: VerifySignature } = {},
   ) {
     this.authority = authority
     this.core = createVerifierCore(
@@ -44,7 +46,7 @@ export class Rig {
       {
         entropy: steadyEntropy(),
         rules: { ...soundRules, ...rules },
-        verifySignature: this.signatures.verify,
+        verifySignature,
       },
     )
   }
