@@ -192,7 +192,7 @@ it('every place says what the verdict says, in any world', async () => {
       await look(play)
       await world.world.store.close()
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   )
   // A run in which one of them was never said has shown nothing of it.
   expect([...seen].toSorted((a, b) => a - b)).toEqual([0, 1, 2])
