@@ -47,7 +47,7 @@ function readBasic(authorization: string, alsoNamed: string | undefined): Presen
   const credentials = /^basic +([A-Za-z0-9+/]+)={0,2}$/i.exec(authorization)?.[1]
   if (credentials === undefined) return refuseClient('an Authorization header that is not Basic')
   const bytes = decodeBase64url(credentials.replaceAll('+', '-').replaceAll('/', '_'))
-  const pair = bytes === undefined ? '' : new TextDecoder().decode(bytes)
+  const pair = bytes === undefined ? '' : textOf(bytes)
   const colon = pair.indexOf(':')
   const clientId = decodeFormText(pair.slice(0, Math.max(0, colon)))
   const secret = decodeFormText(pair.slice(colon + 1))
@@ -59,6 +59,17 @@ function readBasic(authorization: string, alsoNamed: string | undefined): Presen
   }
   return { kind: 'secret', clientId, secret }
 }
+
+/** Bytes that are not UTF-8 are no text: mended, many would be one name or one secret. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return strictUtf8.decode(bytes)
+  } catch {
+    return ''
+  }
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * The one refusal of whoever does not prove to be the client it says it is. `because` is for the audit

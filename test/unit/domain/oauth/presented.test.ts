@@ -101,3 +101,10 @@ describe('a client is refused', () => {
     expect(presented(given, authorization)).toBe(code)
   })
 })
+
+it('bytes in Basic that are not UTF-8 are nobody’s name and nobody’s secret', () => {
+  for (const bytes of ['613aff', 'ff3a73', '61c33a73']) {
+    const credentials = Buffer.from(bytes, 'hex').toString('base64')
+    expect(presented({}, `Basic ${credentials}`)).toBe('client-refused')
+  }
+})

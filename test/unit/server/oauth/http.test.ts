@@ -116,7 +116,7 @@ describe('over HTTP', () => {
     expect(status).toBe(400)
   })
 
-  it.for(['GET', 'PUT', 'DELETE'] as const)(
+  it.for(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'] as const)(
     '%s is not how a token is asked for',
     async (method) => {
       const { app } = await stage()

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { refuse } from '#kernel/problem.ts'
 import { opened } from '../../app/forge.ts'
 import { BEGINNING, ISSUER } from '../../world.ts'
 import { API, basic, CLIENT_CREDENTIALS, oauthWorld, type OauthWorld } from './world.ts'
@@ -217,6 +218,20 @@ describe('client_credentials', () => {
       error: 'temporarily_unavailable',
     })
   })
+
+  it.for(['store-busy', 'store-full'] as const)(
+    'gives nothing while the database is as %s says, and may be asked again',
+    async (code) => {
+      const { world, ask } = await stage()
+      Object.assign(world.deps.store, { write: async () => refuse(code, 'not now') })
+      const { status, headers, body } = await ask()
+      expect({ status, headers, error: body.error }).toEqual({
+        status: 503,
+        headers: { 'retry-after': '1' },
+        error: 'temporarily_unavailable',
+      })
+    },
+  )
 
   it('signs with the key that is active at that moment', async () => {
     const { world, ask } = await stage()
