@@ -89,8 +89,12 @@ export function createStatusLists(deps: Deps, deflate: Deflate): StatusLists {
           : await (making ??= make().finally(() => {
               making = undefined
             }))
-      const text = edition.texts.get(id) ?? signedList(deps, deflate, edition, list)
+      const known = edition.texts.get(id)
+      if (known !== undefined) return known
+      const text = signedList(deps, deflate, edition, list)
       edition.texts.set(id, text)
+      // What went wrong once is not what the next is told.
+      text.catch(() => edition.texts.delete(id))
       return text
     },
     uris: () =>

@@ -11,8 +11,12 @@ type Received = Pick<IssuedToken, 'token' | 'tokenType' | 'credential'> & {
 /** The record of a token as the token itself has it: who holds one may not ask the admin API for it. */
 export function received(token: string): Received {
   const parsed = parseToken(token)
-  if (typeof parsed === 'string') return refuse('internal', 'what the authority issued is no token')
+  if (typeof parsed === 'string') return refuseStrange()
   const { header, claims } = parsed
+  // Both go into files of a CI system, line by line, and nobody has looked at them yet.
+  if (!/^\w{1,64}$/.test(String(claims['jti'])) || !Number.isSafeInteger(claims['exp'])) {
+    return refuseStrange()
+  }
   const text = (name: string): string => {
     const value = claims[name]
     return typeof value === 'string' ? value : ''
@@ -38,3 +42,6 @@ export function received(token: string): Received {
     },
   }
 }
+
+const refuseStrange = (): never =>
+  refuse('internal', 'what the authority issued is no token of ours')

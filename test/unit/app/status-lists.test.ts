@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { jwks } from '#app/keys.ts'
 import { purgeStep } from '#app/purge.ts'
 import { reopen } from '#app/restore.ts'
+import { createStatusLists } from '#app/status-lists.ts'
 import { splitCompact } from '#domain/credential/token.ts'
 import { fromSeconds, instant } from '#kernel/instant.ts'
 import { ISSUER, LOCAL, refusalOf } from '../world.ts'
@@ -42,6 +43,20 @@ describe('a status list', () => {
     const { world, lists, issue } = await listWorld()
     const { text: token } = await lists.issue((await issue()).status?.list ?? '')
     expect(await world.admin.verifyToken({ token })).toMatchObject({ verdict: 'invalid' })
+  })
+
+  it('that could not be made is made for the next who asks', async () => {
+    const { world, issue } = await listWorld()
+    let tries = 0
+    const lists = createStatusLists(world.deps, async (bytes) => {
+      if ((tries += 1) === 1) throw new Error('no memory')
+      return bytes
+    })
+    const { list = '' } = (await issue()).status ?? {}
+    await expect(lists.issue(list)).rejects.toThrow(/no memory/)
+    expect((await lists.issue(list)).text).toMatch(/^eyJ/)
+    await lists.issue(list)
+    expect(tries).toBe(2)
   })
 
   it('is unknown where it was never opened', async () => {

@@ -88,6 +88,25 @@ describe('where the token of a job goes', () => {
     expect(await states()).toEqual(['active', 'active'])
   })
 
+  it('is nowhere where its id would be more lines than one', async () => {
+    const stage = await ciStage()
+    stage.intercept = (direct) => ({
+      ...direct,
+      async post(endpoint, fields) {
+        const reply = await direct.post(endpoint, fields)
+        const body = reply.body as { readonly access_token: string }
+        const [header = '', payload = '', signature] = body.access_token.split('.')
+        const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object
+        const text = JSON.stringify({ ...claims, jti: 'cred_1\nother=1' })
+        const other = Buffer.from(text).toString('base64url')
+        return { ...reply, body: { ...body, access_token: `${header}.${other}.${signature}` } }
+      },
+    })
+    const env = { CREDCTL_ID_TOKEN: await stage.jobToken(), GITHUB_OUTPUT: '/o' }
+    const { status, written } = await stage.runJob(ISSUE, { env, files: { '/o': '' } })
+    expect([status, [...written.values()].join('')]).toEqual([1, ''])
+  })
+
   it('is nowhere at last where it cannot be written: then it is revoked', async () => {
     const { runJob, states } = await ciStage()
     const { status } = await runJob(`${ISSUE} -o token`, { writesMax: 0 })
