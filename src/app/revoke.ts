@@ -16,7 +16,7 @@ import { type Count, match, type Matching, uncounted } from './matching.ts'
 import { isOutlasted } from './outlasted.ts'
 import { takeCount } from './planned.ts'
 import { publish } from './publish.ts'
-import { beside, within } from './reader.ts'
+import { beside, restBetween, within } from './reader.ts'
 import { recordPrepared } from './record.ts'
 import { memoryById, revocationOf } from './revocations.ts'
 import { withSelection } from './selections.ts'
@@ -81,18 +81,19 @@ async function prepare(
   asked: Asked,
   { hash: plannedHash }: Planned,
 ): Promise<Prepared> {
-  const { request, now } = await deps.store.read(async (tx) => {
-    const { at } = await authorityTime(deps, tx)
-    return { request: await withSelection(tx, context, asked, at), now: at }
-  })
+  const request = await withSelection(deps, beside(deps), context, asked)
+  const { at: now } = await deps.store.read((tx) => authorityTime(deps, tx))
   const terms = decideTerms(request, { policy: deps.policy, now })
   const isList = resolvesToList(terms.selector)
   // To hash a million ids takes a while; without a plan nothing needs it.
+  await restBetween(deps, terms.selector)
   const hash = plannedHash === undefined && isList ? undefined : planHash(terms)
+  await restBetween(deps, terms.selector)
   if (plannedHash !== undefined && plannedHash !== hash) {
     refuseDrift('what was planned is not what this request asks for now')
   }
   const said = phrase(terms.selector)
+  await restBetween(deps, terms.selector)
   if (asked.count === false && !isList) return { request, said, count: undefined }
   const earlier = hash === undefined ? undefined : takeCount(deps.store, hash, now)
   const matching = await match(deps, beside(deps), terms, now, { earlier })
