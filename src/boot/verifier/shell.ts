@@ -187,6 +187,7 @@ function facade(parts: Parts): { readonly verifier: Verifier; readonly closed: P
   const verifier: Verifier = {
     verify,
     onRevoked: (accepted, listener, { keepWhileStale = false } = {}) => {
+      if (typeof listener !== 'function') refuseListener()
       const token =
         typeof accepted === 'string' ? accepted : (tokenOf(accepted) ?? refuseUnknownDecision())
       const told = (decision: object): void => listener(decision as Refused)
@@ -207,6 +208,11 @@ function facade(parts: Parts): { readonly verifier: Verifier; readonly closed: P
   }
   return { verifier, closed }
 }
+
+const refuseListener = (): never =>
+  refuse('usage-invalid', 'onRevoked is handed a function, which is called when it is over', {
+    next: 'for example () => socket.close()',
+  })
 
 const refuseUnknownDecision = (): never =>
   refuse('usage-invalid', 'that is no accepted decision of this SDK, nor a token', {
