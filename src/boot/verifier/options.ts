@@ -61,8 +61,8 @@ export function settle(options: VerifierOptions): Settled {
   }
   const feedKeys = feedKeysOf(options.feedKeys)
   refuseUnlike('onAlarm', options.onAlarm, 'function')
-  if (options.signal !== undefined) {
-    refuseUnlike('signal', options.signal?.addEventListener ?? null, 'function', 'an AbortSignal')
+  if (options.signal !== undefined && !isSignal(options.signal)) {
+    wrong('signal is an AbortSignal', 'or leave it out')
   }
   return {
     issuer,
@@ -116,6 +116,9 @@ function refuseUnknown(options: unknown, known: Readonly<Record<string, true>>):
     wrong(`\`${name.slice(0, 64)}\` is no option`, `there are ${Object.keys(known).join(', ')}`)
   }
 }
+
+const isSignal = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'addEventListener' in value
 
 function refuseUnlike(name: string, value: unknown, type: string, shown = `a ${type}`): void {
   if (value !== undefined && typeof value !== type) wrong(`${name} is ${shown}`, 'or leave it out')
