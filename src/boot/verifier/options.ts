@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { verifierModes, type VerifierMode } from '#domain/feed/head.ts'
 import { refuse } from '#kernel/problem.ts'
-import type { Jwk, VerifierOptions, VerifyOptions } from './types.ts'
+import type { GuardOptions, Jwk, VerifierOptions, VerifyOptions } from './types.ts'
 
 /** Options with every default filled in, all of them checked. */
 export interface Settled {
@@ -87,7 +87,7 @@ export function settle(options: VerifierOptions): Settled {
  * Checks what a decision is to demand. A demand that was misspelt must not become one that everybody
  * meets. Refusal: `usage-invalid`.
  */
-export function settleWanted(options: VerifyOptions): void {
+export function settleWanted(options: VerifyOptions | GuardOptions): void {
   refuseUnknown(options, WANTED)
   const { scopes, maxAgeSeconds, acr } = options
   for (const [name, list] of Object.entries({ scopes, acr })) {
@@ -100,11 +100,12 @@ export function settleWanted(options: VerifyOptions): void {
   }
 }
 
-const WANTED: Readonly<Record<keyof VerifyOptions, true>> = {
+const WANTED: Readonly<Record<keyof VerifyOptions | keyof GuardOptions, true>> = {
   scopes: true,
   maxAgeSeconds: true,
   acr: true,
   proof: true,
+  resource: true,
 }
 
 function refuseUnknown(options: unknown, known: Readonly<Record<string, true>>): void {
