@@ -57,15 +57,24 @@ const CREDENTIAL = /^Bearer +cvk_([0-9a-z]{22})_([A-Za-z0-9_-]{43})$/i
 export const isVerifierCredential = (authorization: string | undefined): boolean =>
   /^Bearer +cvk_/i.test(authorization ?? '')
 
+/** Whether somebody presents what may be one of our tokens. */
+export const isTokenLike = (authorization: string | undefined): boolean =>
+  /^Bearer +eyJ/i.test(authorization ?? '')
+
 /**
  * Says which verifier calls. Its credential opens the feed and nothing else. Unknown, wrong and
- * removed ones are told alike. Refusal: `token-refused`.
+ * removed ones are told alike. Refusals: `authentication-needed`, `token-refused`.
  */
 export async function authenticateVerifier(
   { store, signer }: Deps,
-  authorization: string,
+  authorization: string | undefined,
   origin: Origin,
 ): Promise<Caller> {
+  if (authorization === undefined) {
+    return refuse('authentication-needed', 'the feed needs the credential of a verifier', {
+      next: 'credctl verifier create NAME, and give the verifier its credential',
+    })
+  }
   const [, name = '', secret = ''] = CREDENTIAL.exec(authorization) ?? []
   const given = signer.hashSecret(secret)
   const verifier = await store.read((tx) => tx.findVerifier(`ver_${name}`))

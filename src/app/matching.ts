@@ -4,14 +4,13 @@ import type { Terms } from '#domain/revocation/revoke.ts'
 import { revocableOf } from '#domain/revocation/rule.ts'
 import type { RuleIndex } from '#domain/revocation/rule-index.ts'
 import { resolvesToList, sortedSet, spareSessions } from '#domain/revocation/selector.ts'
-import { encodeBase64url } from '#kernel/base64url.ts'
 import { newId } from '#kernel/identifier.ts'
 import { type Instant, instant } from '#kernel/instant.ts'
 import type { Reading } from '#store/port.ts'
 import { counter } from './counts.ts'
 import type { Deps } from './deps.ts'
 import type { Reader } from './reader.ts'
-import { ruleIndex } from './states.ts'
+import { chainOf, ruleIndex } from './states.ts'
 import { walkCredentials } from './walk-credentials.ts'
 import { type Concerned, type Items, Tally, uncountedItems } from './tally.ts'
 
@@ -68,7 +67,7 @@ export async function match(
   now: Instant,
   { earlier, isFinal = false }: { readonly earlier?: Count | undefined; isFinal?: boolean } = {},
 ): Promise<Matching & { readonly count: Count }> {
-  const chain = await read(async (tx) => encodeBase64url((await tx.feed()).chain))
+  const chain = await read(chainOf)
   const goesOn = earlier !== undefined && (isFinal || earlier.chain === chain)
   const count = goesOn ? earlier : await beginCount(read, terms, { chain, now })
   const walk: Walk = { deps, read, terms, now, aliveAfter: aliveAfter(deps, terms, now), count }
@@ -128,7 +127,7 @@ async function beginCount(
  * What expires later than this is looked at. Verifiers accept a token up to the leeway after its
  * expiry, and a list that left it out would let it pass, and be certified all the same.
  */
-const aliveAfter = ({ policy }: Deps, { selector }: Terms, now: Instant): Instant =>
+export const aliveAfter = ({ policy }: Deps, { selector }: Terms, now: Instant): Instant =>
   resolvesToList(selector) ? instant(now - policy.defaults.leewaySeconds * 1000) : now
 
 interface Walk {

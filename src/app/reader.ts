@@ -1,3 +1,4 @@
+import type { Selector } from '#domain/revocation/revocation.ts'
 import type { Reading } from '#store/port.ts'
 import type { Deps } from './deps.ts'
 
@@ -21,4 +22,12 @@ export function beside({ store, clock }: Deps): Reader {
     isFirst = false
     return store.read(work)
   }
+}
+
+/** Of a list as long as this, what goes over all of it takes a good part of a second. */
+const LONG_MIN = 50_000
+
+/** Lets everybody else have a turn between two pieces of work that go over a whole selector. */
+export const restBetween = async ({ clock }: Deps, { tokens }: Selector): Promise<void> => {
+  if (LONG_MIN < (tokens?.length ?? 0)) await clock.sleep(0)
 }

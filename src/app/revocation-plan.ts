@@ -9,7 +9,7 @@ import type { Context, Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
 import { match, type Matching, uncounted } from './matching.ts'
 import { keepCount } from './planned.ts'
-import { beside } from './reader.ts'
+import { beside, restBetween } from './reader.ts'
 import type { Asked } from './revoke.ts'
 import { withSelection } from './selections.ts'
 import type { Items } from './tally.ts'
@@ -31,12 +31,15 @@ export interface Plan extends Terms, Items {
  * credential that the responder is using. Refusals as `decideTerms`, and `selection-unknown`.
  */
 export async function planRevocation(deps: Deps, context: Context, asked: Asked): Promise<Plan> {
-  const { request, now, position } = await deps.store.read(async (tx) => {
-    const { at, position: place } = await authorityTime(deps, tx)
-    return { request: await withSelection(tx, context, asked, at), now: at, position: place }
-  })
+  const read = beside(deps)
+  const request = await withSelection(deps, read, context, asked)
+  const { at: now, position } = await read((tx) => authorityTime(deps, tx))
   const terms = decideTerms(request, { policy: deps.policy, now })
+  await restBetween(deps, terms.selector)
   const hash = planHash(terms)
+  await restBetween(deps, terms.selector)
+  const said = phrase(terms.selector)
+  await restBetween(deps, terms.selector)
   const isCounted = asked.count !== false
   const matching = isCounted
     ? await counted(deps, terms, now, hash)
@@ -52,7 +55,7 @@ export async function planRevocation(deps: Deps, context: Context, asked: Asked)
     hash,
     position,
     ...(isCounted ? { matched: matching.matched } : {}),
-    phrase: phrase(terms.selector),
+    phrase: said,
     severe: locksOut || isSevere(terms.selector, isCounted ? credentials : undefined, deps.policy),
     warnings: [...warnings, ...sparedWarning(matching)],
     items: matching.items,

@@ -13,13 +13,15 @@ import type { Reading, Writing } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
 import { type Count, match, type Matching, uncounted } from './matching.ts'
+import { isOutlasted } from './outlasted.ts'
 import { takeCount } from './planned.ts'
 import { publish } from './publish.ts'
-import { beside, within } from './reader.ts'
+import { beside, restBetween, within } from './reader.ts'
 import { recordPrepared } from './record.ts'
 import { memoryById, revocationOf } from './revocations.ts'
 import { withSelection } from './selections.ts'
 import { settleDue } from './settle.ts'
+import { chainOf } from './states.ts'
 import type { Items } from './tally.ts'
 
 export interface Revoked extends Items {
@@ -69,6 +71,8 @@ interface Prepared {
   readonly said: string
   /** Absent where nobody counts. */
   readonly count: Count | undefined
+  /** The chain of the feed at which all of it was dead already, and for long enough. */
+  readonly outlastedAt?: string | undefined
 }
 
 async function prepare(
@@ -77,29 +81,33 @@ async function prepare(
   asked: Asked,
   { hash: plannedHash }: Planned,
 ): Promise<Prepared> {
-  const { request, now } = await deps.store.read(async (tx) => {
-    const { at } = await authorityTime(deps, tx)
-    return { request: await withSelection(tx, context, asked, at), now: at }
-  })
+  const request = await withSelection(deps, beside(deps), context, asked)
+  const { at: now } = await deps.store.read((tx) => authorityTime(deps, tx))
   const terms = decideTerms(request, { policy: deps.policy, now })
   const isList = resolvesToList(terms.selector)
   // To hash a million ids takes a while; without a plan nothing needs it.
+  await restBetween(deps, terms.selector)
   const hash = plannedHash === undefined && isList ? undefined : planHash(terms)
+  await restBetween(deps, terms.selector)
   if (plannedHash !== undefined && plannedHash !== hash) {
     refuseDrift('what was planned is not what this request asks for now')
   }
   const said = phrase(terms.selector)
+  await restBetween(deps, terms.selector)
   if (asked.count === false && !isList) return { request, said, count: undefined }
   const earlier = hash === undefined ? undefined : takeCount(deps.store, hash, now)
-  const { count } = await match(deps, beside(deps), terms, now, { earlier })
-  return { request, said, count }
+  const matching = await match(deps, beside(deps), terms, now, { earlier })
+  const { count } = matching
+  if (!isVain(terms, matching.matched)) return { request, said, count }
+  const isDone = await isOutlasted(deps, beside(deps), terms, matching, now)
+  return { request, said, count, ...(isDone ? { outlastedAt: count.chain } : {}) }
 }
 
 async function carryOut(
   deps: Deps,
   context: Context,
   tx: Writing,
-  { request, said, count }: Prepared,
+  { request, said, count, outlastedAt }: Prepared,
   { matched: planned }: Planned,
 ) {
   await settleDue(deps, tx)
@@ -111,7 +119,8 @@ async function carryOut(
     count === undefined
       ? await uncounted(within(tx), terms, now)
       : await match(deps, within(tx), terms, now, { earlier: count, isFinal: true })
-  if (isNothing(terms, matching)) return await vain(tx, terms, matching, said)
+  const isDone = matching.before === undefined || outlastedAt === (await chainOf(tx))
+  if (isNothing(terms, matching, isDone)) return await vain(tx, terms, matching, said)
   const meanwhile = growthSince(planned, matching.matched)
   // First, so that whoever has applied the key's entry has applied this one.
   const derived = await revokeDerived(deps, context, tx, terms)
@@ -146,8 +155,8 @@ const itemsOf = ({ items, itemCounts }: Items): Items =>
   itemCounts === undefined ? { items } : { items, itemCounts }
 
 /** What nobody counted may be anything, so it is recorded; of the rest, what would change nothing is not. */
-const isNothing = (terms: Terms, matching: Matching): boolean =>
-  (matching.matched.counted !== false && isVain(terms, matching.matched)) ||
+const isNothing = (terms: Terms, matching: Matching, isDone: boolean): boolean =>
+  (matching.matched.counted !== false && isVain(terms, matching.matched) && isDone) ||
   areKeysRevoked(terms, matching)
 
 /** Refusal: `plan-drift`. What is hit beyond the plan, and still fits it, is told. */
@@ -244,6 +253,9 @@ export async function revokeForEvent(
   // that was told that they are dead.
   const request = { selector, reason, final: true }
   const terms = decideTerms(request, { policy: deps.policy, now })
-  const matching = await match(deps, within(tx), terms, now)
-  return isVain(terms, matching.matched) ? undefined : publish(deps, context, tx, terms, matching)
+  const read = within(tx)
+  const matching = await match(deps, read, terms, now)
+  const isNothing =
+    isVain(terms, matching.matched) && (await isOutlasted(deps, read, terms, matching, now))
+  return isNothing ? undefined : publish(deps, context, tx, terms, matching)
 }

@@ -1,10 +1,13 @@
 import type { RevocationRequest } from '#domain/revocation/revoke.ts'
+import { sortedSet } from '#domain/revocation/selector.ts'
 import { newId } from '#kernel/identifier.ts'
 import { type Instant, instant } from '#kernel/instant.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Reading, SelectionRecord } from '#store/port.ts'
 import type { Context, Deps } from './deps.ts'
 import { authorityTime } from './feed.ts'
+import type { Reader } from './reader.ts'
+import { merge } from './sorted.ts'
 
 /** An exact list of tokens that comes in parts, for a revocation that names it by its id. */
 export interface SelectionView extends SelectionRecord {
@@ -95,14 +98,14 @@ async function selectionOf(
 }
 
 /**
- * The request with its exact list in it. An empty list is refused and not left out: without it the
+ * The request with its exact list in it, in order, read and sorted a piece at a time. An empty list is refused and not left out: without it the
  * rest of the selector would hit more than was meant.
  */
 export async function withSelection<T extends RevocationRequest & Naming>(
-  tx: Reading,
+  deps: Deps,
+  read: Reader,
   context: Context,
   request: T,
-  now: Instant,
 ): Promise<RevocationRequest> {
   const { selectionId, ...rest } = request
   if (selectionId === undefined) return rest
@@ -111,15 +114,26 @@ export async function withSelection<T extends RevocationRequest & Naming>(
       next: 'add the tokens to the selection, or leave one out',
     })
   }
-  const selection = await selectionOf(tx, context, selectionId, now)
-  if (selection.tokens === 0) {
+  const held = await read(async (tx) => {
+    const { at: now } = await authorityTime(deps, tx)
+    return (await selectionOf(tx, context, selectionId, now)).tokens
+  })
+  if (held === 0) {
     refuse('selector-empty', `selection ${selectionId} holds no token yet`, {
       next: 'add tokens to it first',
     })
   }
-  const tokens = await tx.selectionTokens(selectionId)
+  const pieces: (readonly string[])[] = []
+  for (let from = 0; from < held; from += PIECE) {
+    const piece = { from, limit: Math.min(PIECE, held - from) }
+    pieces.push(sortedSet(await read((tx) => tx.selectionTokens(selectionId, piece))))
+  }
+  const tokens = await merge(pieces, () => deps.clock.sleep(0))
   return { ...rest, selector: { ...request.selector, tokens } }
 }
+
+/** So many are read and sorted in one go. */
+const PIECE = 10_000
 
 interface Naming {
   readonly selectionId?: string | undefined

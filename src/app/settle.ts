@@ -4,7 +4,7 @@ import { decideSettlement } from '#domain/revocation/revoke.ts'
 import { refuse } from '#kernel/problem.ts'
 import type { Writing } from '#store/port.ts'
 import type { Deps } from './deps.ts'
-import { append, authorityTime } from './feed.ts'
+import { append, authorityTime, mintingTime } from './feed.ts'
 import { retireDue } from './keys.ts'
 import { endingUntil } from './publish.ts'
 import { auditEntry, authorityContext } from './record.ts'
@@ -19,6 +19,24 @@ export async function settleDue(deps: Deps, tx: Writing): Promise<void> {
   const { at } = await authorityTime(deps, tx)
   for (const revocation of await tx.revocationsDue(at)) await settle(deps, tx, revocation)
   await retireDue(deps, tx, at)
+}
+
+/**
+ * The same, where nobody mints or revokes: whoever was suspended until now is not to wait for it. One
+ * row of an index is looked at where nothing is due. What would end by a clock that was set ends not.
+ *
+ * Refusals: those of a mint.
+ */
+export async function settleByItself(deps: Deps): Promise<void> {
+  const isDue = await deps.store.read(async (tx) => {
+    const { at } = await authorityTime(deps, tx)
+    return 0 < (await tx.revocationsDue(at)).length
+  })
+  if (!isDue) return
+  await deps.store.write(async (tx) => {
+    await mintingTime(deps, tx)
+    await settleDue(deps, tx)
+  })
 }
 
 async function settle(deps: Deps, tx: Writing, revocation: Revocation): Promise<void> {

@@ -37,7 +37,7 @@ const indexes = new WeakMap<Store, CachedIndex>()
  * position: a transaction that rolled back may have shown us one that came to mean something else.)
  */
 export async function ruleIndex(store: Store, tx: Reading): Promise<RuleIndex> {
-  const chain = encodeBase64url((await tx.feed()).chain)
+  const chain = await chainOf(tx)
   const cached = indexes.get(store)
   if (cached?.chain === chain) return cached.index
   const index = new RuleIndex()
@@ -45,3 +45,7 @@ export async function ruleIndex(store: Store, tx: Reading): Promise<RuleIndex> {
   indexes.set(store, { chain, index })
   return index
 }
+
+/** Names what the feed holds: as long as it is the same, nothing was revoked or lifted. */
+export const chainOf = async (tx: Reading): Promise<string> =>
+  encodeBase64url((await tx.feed()).chain)

@@ -1,6 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import type { Deps } from '#app/deps.ts'
 import { settleEnforcement } from '#app/proof.ts'
+import { settleByItself } from '#app/settle.ts'
 import { stopForClock, watchClock } from '#app/stepped-clock.ts'
 import { Problem, type ProblemCode } from '#kernel/problem.ts'
 import { createFeedHub, type FeedHub } from '#server/feed-stream.ts'
@@ -15,7 +16,8 @@ export interface FeedService {
 /**
  * Starts what a server does for verifiers: a heartbeat while somebody listens, a head at once when
  * something of this process has moved the feed (what another process did is seen at the next
- * heartbeat), a look at the clocks, and a record of what has come to be enforced.
+ * heartbeat), a look at the clocks, a record of what has come to be enforced, and the end of blocks and
+ * suspensions whose time has come.
  */
 export function startFeed(authority: OpenAuthority, onFault: FaultLog): FeedService {
   const { deps } = authority
@@ -50,6 +52,7 @@ export function startFeed(authority: OpenAuthority, onFault: FaultLog): FeedServ
 async function look(deps: Deps): Promise<void> {
   await watchClock(deps)
   await settleEnforcement(deps)
+  await settleByItself(deps)
 }
 
 const FORESEEN: readonly ProblemCode[] = [

@@ -3,6 +3,7 @@ import { createSecureContext } from 'node:tls'
 import {
   authenticateBearer,
   authenticateVerifier,
+  isTokenLike,
   isVerifierCredential,
   localVerifier,
 } from '#app/authenticate.ts'
@@ -149,12 +150,11 @@ const authenticateOverNetwork =
   async (request, scope) => {
     const { authorization, host, 'user-agent': userAgent } = request.headers
     const origin = { transport: 'http', ip: request.ip, ...userAgentOf(userAgent) } as const
-    if (isVerifierCredential(authorization)) {
-      return authenticateVerifier(deps, String(authorization), origin)
-    }
-    const isLocal = !behindProxy && isFromLoopback(request.socket.remoteAddress, host)
-    if (scope === 'feed:follow' && authorization === undefined && isLocal) {
-      return localVerifier(origin)
+    const isForFeed = scope === 'feed:follow'
+    if (isVerifierCredential(authorization) || (isForFeed && !isTokenLike(authorization))) {
+      const isLocal = !behindProxy && isFromLoopback(request.socket.remoteAddress, host)
+      if (authorization === undefined && isLocal) return localVerifier(origin)
+      return authenticateVerifier(deps, authorization, origin)
     }
     return authenticateBearer(deps, issuer, authorization, origin)
   }

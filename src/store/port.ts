@@ -128,8 +128,11 @@ export interface Reading {
   unenforcedRevocations(limit: number): Promise<readonly Revocation[]>
 
   findSelection(id: string): Promise<SelectionRecord | undefined>
-  /** Its tokens, in the order in which they were given. */
-  selectionTokens(id: string): Promise<readonly string[]>
+  /** Its tokens, in the order in which they were given: all, or as many from a place on. */
+  selectionTokens(
+    id: string,
+    piece?: { readonly from: number; readonly limit: number },
+  ): Promise<readonly string[]>
 
   findTrust(id: string): Promise<Trust | undefined>
   /** By id, ascending. */

@@ -25,4 +25,5 @@ export const remembering = (decision: VerifierDecision, token: string): Decision
 export const published = (decision: VerifierDecision): Decision => decision as unknown as Decision
 
 /** The token that a decision of ours was about. */
-export const tokenOf = (decision: object): string | undefined => Remembering.tokenOf(decision)
+export const tokenOf = (decision: unknown): string | undefined =>
+  typeof decision === 'object' && decision !== null ? Remembering.tokenOf(decision) : undefined

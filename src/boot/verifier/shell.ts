@@ -49,7 +49,7 @@ export async function startVerifier(
   const settled = settle(options)
   const { signal } = options
   throwIfAborted(signal)
-  const alarm = alarming(options.onAlarm ?? warn)
+  const alarm = alarming(options.onAlarm ?? warn, surroundings.clock.steadyMs)
   const parts = assemble(settled, surroundings, alarm)
   parts.engine.start(await keptState(settled, alarm))
   const { verifier, closed } = facade(parts)
@@ -71,11 +71,28 @@ function throwIfAborted(signal: AbortSignalLike | undefined): void {
   if (signal?.aborted === true) throw signal.reason
 }
 
-/** Lets a listener throw without harm to what called it: as an exception that nobody caught. */
-const alarming =
-  (onAlarm: (alarm: Alarm) => void) =>
-  (detail: string): void =>
+/** Who is refused asks again and again; so long the same is not said again. */
+const AGAIN_MS = 60_000
+const SAID_MAX = 100
+
+/**
+ * Lets a listener throw without harm to what called it: as an exception that nobody caught. What stays
+ * wrong is said once a minute, and not with every try.
+ */
+function alarming(
+  onAlarm: (alarm: Alarm) => void,
+  steadyMs: () => number,
+): (detail: string) => void {
+  const said = new Map<string, number>()
+  return (detail) => {
+    const now = steadyMs()
+    const last = said.get(detail)
+    if (last !== undefined && now < last + AGAIN_MS) return
+    if (SAID_MAX <= said.size) said.clear()
+    said.set(detail, now)
     queueMicrotask(() => onAlarm({ detail }))
+  }
+}
 
 const warn = ({ detail }: Alarm): void =>
   process.emitWarning(detail, { type: 'CredctlAlarm', code: 'CREDCTL_ALARM' })
@@ -187,6 +204,7 @@ function facade(parts: Parts): { readonly verifier: Verifier; readonly closed: P
   const verifier: Verifier = {
     verify,
     onRevoked: (accepted, listener, { keepWhileStale = false } = {}) => {
+      if (typeof listener !== 'function') refuseListener()
       const token =
         typeof accepted === 'string' ? accepted : (tokenOf(accepted) ?? refuseUnknownDecision())
       const told = (decision: object): void => listener(decision as Refused)
@@ -207,6 +225,11 @@ function facade(parts: Parts): { readonly verifier: Verifier; readonly closed: P
   }
   return { verifier, closed }
 }
+
+const refuseListener = (): never =>
+  refuse('usage-invalid', 'onRevoked is handed a function, which is called when it is over', {
+    next: 'for example () => socket.close()',
+  })
 
 const refuseUnknownDecision = (): never =>
   refuse('usage-invalid', 'that is no accepted decision of this SDK, nor a token', {

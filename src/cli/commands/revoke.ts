@@ -16,7 +16,7 @@ export const revoke = defineCommand({
     'The plan is shown before the question. A severe step (--all, --no-count, or more credentials than policy allows unasked) is confirmed by typing its phrase, or with --confirm PHRASE; for the rest --yes is enough. Without a terminal one of the two is needed.',
     'It is done as soon as it is published: on record, and in the feed that resource servers follow. With --wait enforced it goes on until each of them has said that it applies it, or can decide nothing any more without; the answer then holds a certificate signed by the authority. A terminal is shown that in any case, for as long as --timeout; Ctrl-C ends the waiting and not the revocation.',
     'A list of more than 10,000 lines is sent in parts. The id of the list is printed first, and if the command is cut short, --resume ID goes on where it was.',
-    'It is one unit: `credctl revocation lift ID` undoes it, unless it is final.',
+    'It is one unit: `credctl revocation lift ID` undoes it, unless it is final. What is revoked already counts as done; where the revocation that did it is another one and can be lifted, this one is recorded too, and keeps it dead.',
     'A resource server that checks only signature and expiry goes on accepting a revoked token until it expires.',
   ],
   args: {},

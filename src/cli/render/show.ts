@@ -179,6 +179,7 @@ function tableOptions(
     columns: columnsFor(columns, { fields: settings.fields, isWide }),
     withHeaders: settings.withHeaders,
     width: io.isOutTty ? io.columns : undefined,
+    mayOmit: settings.fields === undefined && !isWide,
     now,
     style,
     times,

@@ -12,6 +12,8 @@ export interface TableOptions extends CellContext {
   readonly withHeaders: boolean
   /** Columns of the terminal; `undefined` where nothing is cut. */
   readonly width: number | undefined
+  /** Whether a column may be left out, so that what people copy stays whole. */
+  readonly mayOmit?: boolean
 }
 
 /**
@@ -20,13 +22,15 @@ export interface TableOptions extends CellContext {
  * makes three minutes of a million rows; it lays out single records.
  */
 export function tableWriter(options: TableOptions): (rows: readonly unknown[]) => string {
-  const { columns, style, withHeaders } = options
-  const heads = columns.map((column) => titleOf(column).toUpperCase())
+  const { style, withHeaders } = options
+  let columns = options.columns
   let widths: readonly number[] | undefined
   return (rows) => {
-    const cells = rows.map((row) => columns.map((column) => cellOf(row, column, options)))
     const isFirst = widths === undefined
-    widths ??= widthsOf(cells, withHeaders ? heads : [], options)
+    if (isFirst) columns = columnsShown(rows, options)
+    const heads = columns.map((column) => titleOf(column).toUpperCase())
+    const cells = rows.map((row) => columns.map((column) => cellOf(row, column, options)))
+    widths ??= fitted(naturalOf(cells, withHeaders ? heads : [], columns), columns, options)
     const lines = isFirst && withHeaders ? [headLine(heads, cells, widths, style)] : []
     for (const row of cells) lines.push(lineOf(row, widths, options.width !== undefined))
     return lines.map((line) => `${line}\n`).join('')
@@ -56,18 +60,57 @@ function lineOf(row: readonly Cell[], widths: readonly number[], isCut: boolean)
     .join(GUTTER)
 }
 
-function widthsOf(
+/** The columns for these rows: all of them, but where the terminal is too narrow for what is copied. */
+function columnsShown(rows: readonly unknown[], options: TableOptions): readonly Column[] {
+  const { columns, width, withHeaders, mayOmit = false } = options
+  if (!mayOmit || width === undefined) return columns
+  const heads = withHeaders ? columns.map((column) => titleOf(column)) : []
+  const cells = rows.map((row) => columns.map((column) => cellOf(row, column, options)))
+  const natural = naturalOf(cells, heads, columns)
+  return shown(natural, columns, width).flatMap((index) => columns[index] ?? [])
+}
+
+/** So many columns stay, whatever becomes of what people copy. */
+const COLUMNS_MIN = 3
+
+/** Which columns are shown: an id that is cut is of no use, so those at the right give way to it. */
+export function shown(
+  natural: readonly number[],
+  columns: readonly Pick<Column, 'keep'>[],
+  width: number,
+): readonly number[] {
+  let indices = columns.map((_, index) => index)
+  for (;;) {
+    const widthOfColumn = (index: number): number => natural[index] ?? 0
+    const kept = (index: number): boolean => columns[index]?.keep === true
+    const widths = fit(
+      indices.map(widthOfColumn),
+      indices.map((index) => columns[index] ?? {}),
+      width,
+    )
+    const isWhole = indices.every((index, at) => !kept(index) || widths[at] === natural[index])
+    const last = indices.findLast((index) => !kept(index))
+    if (isWhole || last === undefined || indices.length <= COLUMNS_MIN) return indices
+    indices = indices.filter((index) => index !== last)
+  }
+}
+
+const naturalOf = (
   cells: readonly (readonly Cell[])[],
   heads: readonly string[],
-  { columns, width }: TableOptions,
-): readonly number[] {
-  const natural = columns.map((_, index) => {
+  columns: readonly Column[],
+): readonly number[] =>
+  columns.map((_, index) => {
     let widest = widthOf(heads[index] ?? '')
     for (const row of cells) widest = Math.max(widest, widthOf(row[index]?.text ?? ''))
     return widest
   })
-  return width === undefined ? natural : fit(natural, columns, width)
-}
+
+const fitted = (
+  natural: readonly number[],
+  columns: readonly Column[],
+  { width }: TableOptions,
+): readonly number[] => (width === undefined ? natural : fit(natural, columns, width))
 
 /** Takes from the widest column first, and from those that people copy only when nothing else is left. */
 export function fit(

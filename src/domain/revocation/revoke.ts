@@ -277,8 +277,8 @@ export function decideReplacement(before: Revocation, replacement: Replacement):
 export function refuseNoPart(revocation: Revocation): void {
   const { id, liftedAt } = decideLift(revocation, revocation.publishedAt).revocation
   if (revocation.liftedAt === undefined || liftedAt === undefined) return
-  refuse('revocation-lifted', `${id} was lifted already, and all that it hit with it`, {
-    next: `credctl revocation show ${id}`,
+  refuse('revocation-lifted', `${id} was lifted already`, {
+    next: 'credctl revocation list; where a part was lifted, the rest is in force under another id',
     facts: { revocationId: id, liftedAt: formatInstant(liftedAt) },
   })
 }

@@ -17,15 +17,17 @@ export function findSelection(db: Connection, id: string): SelectionRecord | und
   return { id, actor, createdAt: instant(createdMs), tokens }
 }
 
-export function selectionTokens(db: Connection, id: string): string[] {
+const TOKENS = `SELECT token FROM selection_token
+  WHERE selection_n = ? AND ? <= place ORDER BY place LIMIT ?`
+
+export function selectionTokens(
+  db: Connection,
+  id: string,
+  { from, limit } = { from: 0, limit: -1 },
+): string[] {
   const row = rowOf(db, id)
   if (row === undefined) return []
-  return db
-    .all<readonly [string]>(
-      'SELECT token FROM selection_token WHERE selection_n = ? ORDER BY place',
-      [row[0]],
-    )
-    .map(([token]) => token)
+  return db.all<readonly [string]>(TOKENS, [row[0], from, limit]).map(([token]) => token)
 }
 
 export function insertSelection(db: Connection, selection: SelectionRecord): void {

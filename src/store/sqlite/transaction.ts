@@ -139,7 +139,7 @@ export const readingOn = ({ use }: Turn): Reading => ({
   verifiedAudiences: async () => verifiedAudiences(use()),
   unenforcedRevocations: async (limit) => unenforcedRevocations(use(), limit),
   findSelection: async (id) => findSelection(use(), id),
-  selectionTokens: async (id) => selectionTokens(use(), id),
+  selectionTokens: async (id, piece) => selectionTokens(use(), id, piece),
   isUsedOnce: async (hash) => isUsedOnce(use(), hash),
   findTrust: async (id) => findTrust(use(), id),
   listTrusts: async (filter, page) => listTrusts(use(), filter, page),

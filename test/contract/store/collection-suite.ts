@@ -301,6 +301,12 @@ function selectionListContract(open: OpenStore): void {
         expect(await tokensOf(store, 'sel_1')).toEqual(['c', 'a', 'c', 'b', 'd'])
         expect((await find(store, 'sel_1'))?.tokens).toBe(5)
         expect(await tokensOf(store, 'sel_2')).toEqual(['z'])
+        const piece = (from: number, limit: number) =>
+          store.read((tx) => tx.selectionTokens('sel_1', { from, limit }))
+        expect(await piece(0, 2)).toEqual(['c', 'a'])
+        expect(await piece(2, 2)).toEqual(['c', 'b'])
+        expect(await piece(4, 2)).toEqual(['d'])
+        expect(await piece(5, 2)).toEqual([])
         expect(await tokensOf(store, 'sel_3')).toEqual([])
         expect(await find(store, 'sel_3')).toBeUndefined()
       }))

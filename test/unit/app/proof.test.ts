@@ -77,7 +77,7 @@ describe('coverage', () => {
       (await world.store.read((tx) => tx.findRevocation(id)))?.coverage
     expect((await coverageOf(spared))?.audiences).toEqual([ISSUER])
     const { items } = await world.admin.listRevocations({})
-    expect(items).toHaveLength(2)
+    expect(items).toHaveLength(3)
     expect(items.map(({ id }) => id)).toContain(again)
     expect(b).toHaveLength(2)
   })

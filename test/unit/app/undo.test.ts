@@ -77,6 +77,75 @@ describe('lifting', () => {
   })
 })
 
+describe('what is revoked twice', () => {
+  it('stays dead when the first is lifted, though nothing was left for the second to hit', async () => {
+    const { world, a } = await withTokens()
+    const [stolen] = a as [Token, Token]
+    const whole = await world.admin.revoke({ selector: { clients: ['a'] }, reason: 'superseded' })
+    const request = { selector: { tokens: [stolen.id] }, reason: 'compromise' as const }
+    const one = await world.admin.revoke(request)
+    expect(one.items).toEqual([{ target: `token:${stolen.id}`, result: 'already-revoked' }])
+    expect(one.revocation?.id).not.toBe(whole.revocation?.id)
+    expect(one.revocation?.matched.credentials).toBe(0)
+    // Said again, each of them is what it was.
+    for (const selector of [{ clients: ['a'] }, request.selector]) {
+      const again = await world.admin.revoke({ selector, reason: 'other' })
+      expect(again.revocation?.id).toBe(whole.revocation?.id)
+    }
+    const { revived } = await world.admin.liftRevocation({ id: whole.revocation?.id ?? '' })
+    expect(revived.credentials).toBe(1)
+    expect(await verdicts(world, a)).toEqual(['revoked', 'accepted'])
+    const back = await world.admin.liftRevocation({ id: one.revocation?.id ?? '' })
+    expect(back.revived.credentials).toBe(1)
+    expect(await verdicts(world, a)).toEqual(['accepted', 'accepted'])
+  })
+
+  it('is final where the second is, and needs no other after that', async () => {
+    const { world, a } = await withTokens()
+    const selector = { clients: ['a'] }
+    const first = await world.admin.revoke({ selector, reason: 'testing' })
+    const second = await world.admin.revoke({ selector, reason: 'testing', final: true })
+    expect(second.revocation).toMatchObject({ final: true })
+    const { position } = await world.admin.showAuthority({})
+    const { subjects, tokens } = { subjects: ['a-job'], tokens: a.map(({ id }) => id) }
+    for (const other of [{ subjects }, { tokens }, selector]) {
+      const third = await world.admin.revoke({ selector: other, reason: 'testing' })
+      expect(third.items.every(({ result }) => result === 'already-revoked')).toBe(true)
+    }
+    expect((await world.admin.showAuthority({})).position).toBe(position)
+    await world.admin.liftRevocation({ id: first.revocation?.id ?? '' })
+    expect(await verdicts(world, a)).toEqual(['revoked', 'revoked'])
+  })
+
+  it('with other exceptions is another revocation', async () => {
+    const { world, a } = await withTokens()
+    const [spared] = a as [Token, Token]
+    const selector = { clients: ['a'] }
+    const first = await world.admin.revoke({ selector, reason: 'testing' })
+    const exceptions = { tokens: [spared.id] }
+    const second = await world.admin.revoke({ selector, exceptions, reason: 'testing' })
+    expect(second.revocation?.exceptions.tokens).toEqual([spared.id])
+    const third = await world.admin.revoke({ selector, exceptions, reason: 'testing' })
+    expect(third.revocation?.id).toBe(first.revocation?.id)
+    await world.admin.liftRevocation({ id: first.revocation?.id ?? '' })
+    expect(await verdicts(world, a)).toEqual(['accepted', 'revoked'])
+  })
+
+  it.for(['disableClient', 'deleteClient'] as const)(
+    'by an operator and then by %s stays dead when the operator lifts',
+    async (end) => {
+      const { world, a } = await withTokens()
+      const { revocation } = await world.admin.revoke({
+        selector: { clients: ['a'] },
+        reason: 'superseded',
+      })
+      await world.admin[end]({ id: 'a' })
+      await world.admin.liftRevocation({ id: revocation?.id ?? '' })
+      expect(await Promise.all(a.map((one) => stateOf(world, one)))).toEqual(['revoked', 'revoked'])
+    },
+  )
+})
+
 describe('a block', () => {
   it('moves the cut along, and its end leaves dead what was dead', async () => {
     const { world, a } = await withTokens()

@@ -27,6 +27,8 @@ interface Ruled {
   readonly suspends: boolean
   readonly endsAt: number
   readonly final: boolean
+  /** What was asked for: the same again is done already. */
+  readonly asked: string
 }
 interface Model {
   event: number
@@ -34,6 +36,13 @@ interface Model {
   rules: Ruled[]
   disabled: Set<string>
 }
+
+/** Whether a token stays dead without another rule, for as long as that other one would have it. */
+const isKept = (rules: readonly Ruled[], token: Minted, asked: string, final: boolean): boolean =>
+  rules.some(
+    (rule) =>
+      !rule.suspends && hit(rule, token) && (rule.final || (!final && rule.asked === asked)),
+  )
 
 const hit = (rule: Ruled, token: Minted): boolean => token.event < rule.cut && rule.matches(token)
 
@@ -140,7 +149,9 @@ async function revoke(walk: Walk): Promise<string> {
   const spared =
     kind === 'all' && model.minted.some((one) => now < one.expiresAt && one.clientId === clientId)
   const dead = kind === 'tokens' && named.some((one) => one.expiresAt <= now)
-  const isVain = revokedNow === 0 && !blocks
+  const asked = JSON.stringify([selector, exceptions])
+  const isVain =
+    revokedNow === 0 && !blocks && live.every((one) => isKept(rules, one, asked, final))
   const expected = isVain && live.length === 0 && !spared && !dead ? 'nothing-matched' : undefined
   const answer = await world.call('revoke', {
     body: {
@@ -167,6 +178,7 @@ async function revoke(walk: Walk): Promise<string> {
     suspends: endsAt !== Infinity && !blocks,
     endsAt,
     final,
+    asked,
   })
   return kind
 }
@@ -221,14 +233,11 @@ async function disable({ world, model, draw }: Walk): Promise<string> {
   model.disabled.add(id)
   const matches: Matches = ({ clientId }) => clientId === id
   const alive = model.minted.some(
-    (one) =>
-      matches(one) &&
-      now < one.expiresAt &&
-      !model.rules.some((rule) => !rule.suspends && hit(rule, one)),
+    (one) => matches(one) && now < one.expiresAt && !isKept(model.rules, one, '', true),
   )
   expect(revocationId !== undefined).toBe(alive)
   if (revocationId !== undefined) {
-    const plain = { blocks: false, suspends: false, endsAt: Infinity, final: true }
+    const plain = { blocks: false, suspends: false, endsAt: Infinity, final: true, asked: '' }
     model.rules.push({ id: revocationId, matches, cut: model.event++, ...plain })
   }
   return 'disabled'

@@ -10,6 +10,7 @@ import { systemClock } from '#boot/system.ts'
 import { watchingFeed } from '#boot/watched-feed.ts'
 import { defaultPolicy } from '#domain/policy/policy.ts'
 import type { FeedSink } from '#server/feed-stream.ts'
+import type { Instant } from '#kernel/instant.ts'
 import { follower, question } from '../app/feed-world.ts'
 import { createWorld, type TestWorld } from '../world.ts'
 import { newFolder } from './data-folder.ts'
@@ -132,6 +133,62 @@ describe('a server’s feed', () => {
       (await at.world.store.read((tx) => tx.findRevocation(id)))?.enforcedAt
     // Each turn of the event loop lets the heartbeat's timer come.
     while ((await enforcedAt()) === undefined) await new Promise((turn) => setImmediate(turn))
+    expect(at.faults).toEqual([])
+  })
+
+  it('ends what has come to its time, and tells who listens, though nobody mints', async () => {
+    const at = await stage(1)
+    const { admin } = at.world
+    await admin.createClient({ id: 'a', scopes: ['read'] })
+    await admin.issueTokens({ clientId: 'a' })
+    const { until, text } = await listen(at)
+    const { revocation } = await admin.revoke({
+      selector: { clients: ['a'] },
+      reason: 'other',
+      expiresAt: '2026-11-23T19:09:00Z',
+    })
+    at.world.clock.advance(59_999)
+    await until(() => text().includes('"op":"revoke"'))
+    expect(text()).not.toContain('"op":"lift"')
+    at.world.clock.advance(1)
+    await until(() => text().includes('"op":"lift"'))
+    const { state } = await admin.showRevocation({ id: revocation?.id ?? '' })
+    expect(state).toBe('lifted')
+    expect(at.faults).toEqual([])
+  })
+
+  it('ends nothing while its clock cannot be trusted', async () => {
+    const at = await stage(1)
+    const { admin, clock, deps } = at.world
+    await admin.createClient({ id: 'a', scopes: ['read'] })
+    await admin.issueTokens({ clientId: 'a' })
+    const { revocation } = await admin.revoke({
+      selector: { clients: ['a'] },
+      reason: 'other',
+      expiresAt: '2026-11-23T19:09:00Z',
+    })
+    const { promise, resolve: alarmed } = Promise.withResolvers<string>()
+    let aheadMs = 0
+    let looks = 0
+    const now = (): Instant => {
+      looks += 1
+      return clock.now()
+    }
+    Object.assign(deps, {
+      clock: { ...clock, now },
+      steadyMicros: () => (clock.now() - aheadMs) * 1000,
+      alarm: (code: string) => alarmed(code),
+    })
+    const service = startFeed(at.authority, (fault) => at.faults.push(fault))
+    onTestFinished(() => service.stop())
+    await at.world.as(follower('local')).syncFeed(question(INCARNATION))
+    aheadMs = 3_600_000
+    clock.advance(3_600_000)
+    expect(await promise).toBe('clock-stepped')
+    const enough = looks + 50
+    while (looks < enough) await new Promise((turn) => setImmediate(turn))
+    const { state } = await admin.showRevocation({ id: revocation?.id ?? '' })
+    expect(state).not.toBe('lifted')
     expect(at.faults).toEqual([])
   })
 

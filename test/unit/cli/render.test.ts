@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { at, pick, sorted, textOf } from '#cli/render/pick.ts'
-import { fit } from '#cli/render/table.ts'
+import { fit, shown } from '#cli/render/table.ts'
 import { clean, cut, widthOf } from '#cli/render/text.ts'
 import { absolute, relative } from '#cli/render/time.ts'
 import { suggest } from '#cli/suggest.ts'
@@ -97,6 +97,39 @@ describe('the widths of a table', () => {
         )
         const isOtherOpen = given.some(({ keep }, index) => !keep && 6 < (fitted[index] ?? 0))
         expect(isKeptCut && isOtherOpen).toBe(false)
+      }),
+    )
+  })
+
+  it('give way at the right, as few as must, to what people copy', () => {
+    const revocations = [26, 9, 10, 11, 6, 10, 7, 10].map((width, index) => ({
+      width,
+      keep: index === 0,
+    }))
+    const widths = revocations.map(({ width }) => width)
+    expect(shown(widths, revocations, 110)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+    expect(shown(widths, revocations, 80)).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(shown(widths, revocations, 10)).toEqual([0, 1, 2])
+    fc.assert(
+      fc.property(columns, fc.integer({ min: 1, max: 250 }), (given, terminal) => {
+        const natural = given.map(({ width }) => width)
+        const indices = shown(natural, given, terminal)
+        const left = (some: readonly number[]) => {
+          const those = some.map((index) => natural[index] ?? 0)
+          const fitted = fit(
+            those,
+            some.map((index) => given[index] ?? {}),
+            terminal,
+          )
+          return some.every((index, at) => given[index]?.keep !== true || fitted[at] === those[at])
+        }
+        const all = given.map((_, index) => index)
+        const gone = all.filter((index) => !indices.includes(index))
+        expect(gone.some((index) => given[index]?.keep === true)).toBe(false)
+        // With the last that went nothing would be whole.
+        const before = gone[0]
+        if (before === undefined) return
+        expect(left([...indices, before].sort((a, b) => a - b))).toBe(false)
       }),
     )
   })

@@ -177,6 +177,7 @@ describe('who may follow', () => {
     for (const options of [{}, forwarded]) {
       const answer = await proxied.sync({}, options)
       expect([answer.status, answer.body.code]).toEqual([401, 'authentication-needed'])
+      expect(answer.body.next).toMatch(/^credctl verifier create/)
     }
     const served = await feedServer()
     const rebound = await served.sync({}, { headers: { host: 'evil.example.com' } })
@@ -230,7 +231,10 @@ describe('who may follow', () => {
       [wrong, 401],
       ['Bearer nonsense', 401],
     ] as const) {
-      expect((await served.sync({}, { authorization })).status).toBe(status)
+      const answer = await served.sync({}, { authorization })
+      expect(answer.status).toBe(status)
+      // Whoever runs a resource server has no use for an admin token.
+      if (status === 401) expect(answer.body.next).toMatch(/^credctl verifier create/)
       expect((await served.follow(incarnation, { authorization })).status).toBe(status)
       const paths = [
         `/v1/feed/snapshot?incarnation=${incarnation}`,

@@ -175,7 +175,7 @@ async function showResult(
   const { revocation, items, enforcement, mintedMeanwhile } = revoked
   const isPlain = items.every(({ result }) => result === 'revoked')
   const headlines = [
-    headline(plan, revocation),
+    headline(plan, revoked),
     ...(mintedMeanwhile === undefined
       ? []
       : [`${credentials(mintedMeanwhile)} of these came after the plan.`]),
@@ -202,12 +202,15 @@ async function showResult(
 }
 
 /** What, how many, for whom and why, in one sentence. */
-function headline(plan: ServerPlan, revocation: Revocation | null): string {
+function headline(plan: ServerPlan, { revocation, items }: Revoked): string {
   if (revocation === null) return 'Nothing was left to revoke, and nothing was recorded.'
   const { id, position, matched, reason, blocks, expiresAt, selector } = revocation
   // One that stood in the feed before the plan was made is not of our doing.
   if (position <= plan.position)
     return `Nothing was left to revoke: ${id} (${reason}) did it before.`
+  if (matched.counted !== false && matched.credentials === 0 && !blocks && isOfRevoked(items)) {
+    return `Everything was revoked before; ${id} (${reason}) keeps it so, whatever else is lifted.`
+  }
   const until = expiresAt === undefined ? '' : ` until ${expiresAt}`
   const isSuspension = expiresAt !== undefined && !blocks
   const keys = selector.keys.map((key) => `key ${visible(key)} and `).join('')
@@ -221,6 +224,9 @@ function headline(plan: ServerPlan, revocation: Revocation | null): string {
     ? `Suspended ${what}${until} (${reason}).`
     : `Revoked ${what} (${reason})${ending}.`
 }
+
+const isOfRevoked = (items: readonly RevocationItem[]): boolean =>
+  items.some(({ result }) => result === 'already-revoked')
 
 const CLIENTS_SHOWN_MAX = 3
 

@@ -130,6 +130,14 @@ describe('a watch', () => {
     expect(() => verifier.onRevoked({ ...decision }, () => undefined)).toThrow(
       expect.objectContaining({ code: 'usage-invalid', next: expect.stringMatching(/copy/) }),
     )
+    for (const bad of [undefined, null, 5, {}]) {
+      expect(() => verifier.onRevoked(bad as unknown as Decision, () => undefined)).toThrow(
+        expect.objectContaining({ code: 'usage-invalid' }),
+      )
+      expect(() => verifier.onRevoked(decision, bad as unknown as () => void)).toThrow(
+        expect.objectContaining({ code: 'usage-invalid', next: expect.stringMatching(/close/) }),
+      )
+    }
     const calls: string[] = []
     const watch = verifier.onRevoked(decision, () => calls.push('decision'))
     const other = verifier.onRevoked(token, () => calls.push('token'))

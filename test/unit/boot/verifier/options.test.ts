@@ -60,6 +60,19 @@ describe('the options of a verifier', () => {
     [{ audience: undefined }, /audience/],
     [{ mode: 'lax' }, /mode/],
     [{ leewaySeconds: -1 }, /leeway/],
+    [{ leewaySeconds: '1' }, /leeway/],
+    [{ leewaySeconds: null }, /leeway/],
+    [{ name: 5 }, /name/],
+    [{ snapshotFile: 5 }, /snapshotFile/],
+    [{ ca: 5 }, /ca is/],
+    [{ onAlarm: 'log' }, /onAlarm/],
+    [{ signal: 'never' }, /signal/],
+    [{ credential: null }, /credential/],
+    [{ feedKeys: null }, /feedKeys/],
+    [{ url: 5 }, /url/],
+    [{ url: ['https://auth.test', 5] }, /url/],
+    [{ staleness: 5 }, /`staleness` is no option/],
+    [{ feedkeys: [jwk] }, /`feedkeys` is no option/],
     [{ leewaySeconds: 2.1 }, /leeway/],
     [{ leewaySeconds: Number.NaN }, /leeway/],
     [{ stalenessSeconds: 0 }, /stalenessSeconds/],
@@ -95,16 +108,25 @@ describe('the options of a verifier', () => {
   })
 })
 
+it.for([undefined, null, 'https://auth.test', []])('%j is no set of options', (options) => {
+  const attempt = () => settle(options as unknown as VerifierOptions)
+  expect(attempt).toThrow(expect.objectContaining({ name: 'Problem', code: 'usage-invalid' }))
+})
+
 describe('what a decision is to demand', () => {
-  it.for([{}, { scopes: [] }, { scopes: ['read'], acr: ['mfa'], maxAgeSeconds: 0 }])(
-    '%j is taken',
-    (wanted) => {
-      expect(settleWanted(wanted)).toBeUndefined()
-    },
-  )
+  it.for([
+    {},
+    { scopes: [] },
+    { scopes: ['read'], acr: ['mfa'], maxAgeSeconds: 0, proof: { jwt: '', method: '', url: '' } },
+  ])('%j is taken', (wanted) => {
+    expect(settleWanted(wanted)).toBeUndefined()
+  })
 
   it.for([
     [{ scopes: 'read' }, /scopes/],
+    [{ scope: ['write'] }, /`scope` is no option/],
+    [null, /options/],
+    ['read', /options/],
     [{ scopes: [''] }, /scopes/],
     [{ scopes: [1] }, /scopes/],
     [{ acr: 'mfa' }, /acr/],

@@ -269,10 +269,12 @@ describe('a verifier', () => {
     expect(await gone).toMatchObject({ verdict: 'revoked' })
   })
 
-  it('says what the authority refuses it with, once for each answer that only an operator can change', async () => {
+  it('says what the authority refuses it with, once and not with every try', async () => {
     const authority = await testAuthority()
+    let tries = 0
     authority.intercept = (request, response) => {
       if (request.url !== '/v1/feed/sync') return false
+      tries += 1
       response.writeHead(401, { 'content-type': 'application/json' })
       response.end('{"code":"token-refused","detail":"the credential was removed"}')
       return true
@@ -284,12 +286,12 @@ describe('a verifier', () => {
       signal: controller.signal,
       onAlarm: ({ detail }) => void alarms.push(detail),
     })
-    await until(() => 0 < alarms.length)
+    await until(() => 3 <= tries)
     controller.abort(new Error('enough'))
     await expect(starting).rejects.toThrow('enough')
-    expect(alarms[0]).toBe(
+    expect(alarms).toEqual([
       'the authority gives no head: the credential was removed [token-refused]',
-    )
+    ])
   })
 
   it('alarms where the certificate is not trusted, and not where one is restarting', async () => {

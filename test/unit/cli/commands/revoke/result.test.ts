@@ -255,4 +255,18 @@ describe('the result', () => {
     )
     expect((await it.world.admin.listRevocations({})).items).toHaveLength(1)
   })
+
+  it('of what another revocation took before says that it stays dead by this one too', async () => {
+    const it = await stage()
+    await it.run('revoke --client deploy-bot --reason superseded -y')
+    const { items } = await it.world.admin.listCredentials({ clientId: 'deploy-bot' })
+    const again = await it.run(`revoke --token ${items[0]?.id} --reason compromise -y`)
+    expect(again.status).toBe(0)
+    const [latest, first] = (await it.world.admin.listRevocations({})).items
+    expect(again.out).toContain(
+      `Everything was revoked before; ${latest?.id} (compromise) keeps it so, whatever else is lifted.`,
+    )
+    expect(again.err).toContain(`to undo it: credctl revocation lift ${latest?.id}`)
+    expect(first?.reason).toBe('superseded')
+  })
 })
