@@ -34,7 +34,7 @@ export class AuthorityNode {
   /** An operator has to look before it signs again. */
   isHalted = false
   readonly #world: CoreWorld
-  #live: LiveState
+  #live: LiveState = createLiveState()
   #applied = 0
   readonly #issued = new Map<string, string>()
   #gathered: { readonly request: Request; readonly acknowledgement: Acknowledgement }[] = []
@@ -49,7 +49,6 @@ export class AuthorityNode {
     this.#world = world
     this.index = index
     this.clocks = clocks
-    this.#live = createLiveState(world.verifierRules.hash)
     this.#limits = stalenessLimits(world.policy)
     this.#maxTtl = maxTtlSeconds(world.policy)
     const { policy, signatures, entropy, authorityRules: rules, heap } = world
@@ -67,7 +66,7 @@ export class AuthorityNode {
 
   start(): void {
     this.isUp = true
-    this.#live = createLiveState(this.#world.verifierRules.hash)
+    this.#live = createLiveState()
     this.#applied = 0
     this.#life++
     this.beat()

@@ -1,4 +1,3 @@
-import type { Hash } from '#domain/feed/entry.ts'
 import type { Rules } from '#verifier/rules.ts'
 
 /** What came of a text, and by which key; without a key it follows from the text alone. */
@@ -11,24 +10,14 @@ interface Known<R> {
 const KEPT_MAX = 4096
 
 /**
- * The readers of entries, heads and tokens, which remember what came of a text. What comes of it is
- * fixed by the text and the key that it names, for every verifier alike: so one reading serves them
- * all, and so does one hash of the same bytes.
+ * The readers of heads and tokens, which remember what came of a text. What comes of it is fixed by
+ * the text and the key that it names, for every verifier alike: so one reading serves them all.
  */
 export function remembering(rules: Rules): Rules {
-  const entries = new Map<string, ReturnType<Rules['readEntry']>>()
   const heads = new Map<string, Known<ReturnType<Rules['readHead']>>>()
   const tokens = new Map<string, Known<ReturnType<Rules['readToken']>>>()
   return {
     ...rules,
-    hash: rememberingHash(rules.hash),
-    readEntry(text) {
-      const known = entries.get(text)
-      if (known !== undefined) return known
-      const result = rules.readEntry(text)
-      keep(entries, text, result)
-      return result
-    },
     readHead(text, context) {
       const known = heads.get(text)
       if (known !== undefined) {
@@ -72,49 +61,3 @@ function keep<R>(into: Map<string, R>, text: string, known: R): void {
   if (KEPT_MAX <= into.size) into.clear()
   into.set(text, known)
 }
-
-interface Hashed {
-  readonly bytes: Uint8Array
-  readonly hash: Uint8Array
-}
-
-const SLOTS = 1024
-
-/** The hash of bytes that were hashed not long ago; they are the same only if every one of them is. */
-function rememberingHash(hash: Hash): Hash {
-  const slots: (Hashed | undefined)[] = Array.from({ length: SLOTS }, () => undefined)
-  return (bytes) => {
-    const slot = slotOf(bytes)
-    const known = slots[slot]
-    if (known !== undefined && areEqual(known.bytes, bytes)) return known.hash
-    const result = hash(bytes)
-    slots[slot] = { bytes: bytes.slice(), hash: result }
-    return result
-  }
-}
-
-/** By its length and its last bytes, which differ wherever a hash or a position is among them. */
-function slotOf(bytes: Uint8Array): number {
-  let mark = bytes.length
-  for (let i = Math.max(0, bytes.length - MARK_BYTES); i < bytes.length; i++) {
-    mark = Math.imul(mark ^ (bytes[i] as number), 0x01000193)
-  }
-  return (mark ^ (mark >>> 15)) & (SLOTS - 1)
-}
-
-const MARK_BYTES = 40
-
-function areEqual(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  // By words where it can be done, as with the hashes of a long state.
-  const words = b.byteOffset % 4 === 0 ? b.length >> 2 : 0
-  if (0 < words) {
-    const [mine, other] = [new Uint32Array(a.buffer, 0, words), wordsOf(b, words)]
-    for (let i = 0; i < words; i++) if (mine[i] !== other[i]) return false
-  }
-  for (let i = words * 4; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
-}
-
-const wordsOf = ({ buffer, byteOffset }: Uint8Array, words: number): Uint32Array =>
-  new Uint32Array(buffer, byteOffset, words)
