@@ -216,7 +216,7 @@ const verifierBugs: readonly Animal[] = [
   animal(
     'a state on disk trusted to decide by',
     { rules: { isKeptStateALease: () => true, isLeased: () => true } },
-    ['I1', 'I8', 'I12', 'I6'],
+    ['I1', 'I2', 'I8', 'I12', 'I6'],
     20,
   ),
   animal(
