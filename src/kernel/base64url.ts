@@ -3,8 +3,22 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const VALUE_OF = new Int8Array(256).fill(-1)
 for (let i = 0; i < 64; i++) VALUE_OF[ALPHABET.charCodeAt(i)] = i
 
+/** What newer engines bring along (ES2026): the same in a tenth of the time. */
+interface Encoding {
+  readonly toBase64?: (options: {
+    readonly alphabet: string
+    readonly omitPadding: boolean
+  }) => string
+}
+const native = (Uint8Array.prototype as Encoding).toBase64
+const PLAIN = { alphabet: 'base64url', omitPadding: true } as const
+
 /** base64url without padding (RFC 4648 §5, RFC 7515 §2). */
-export function encodeBase64url(bytes: Uint8Array): string {
+export const encodeBase64url = (bytes: Uint8Array): string =>
+  native === undefined ? encodeByHand(bytes) : native.call(bytes, PLAIN)
+
+/** Where the engine has no encoder of its own. */
+export function encodeByHand(bytes: Uint8Array): string {
   let text = ''
   let i = 0
   for (; i + 2 < bytes.length; i += 3) {

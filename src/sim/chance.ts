@@ -32,7 +32,16 @@ export function chanceOf(seed: number, stream: string, entity: number | string =
 
 export function entropyOf(seed: number, stream: string, entity: number | string = 0): Entropy {
   const chance = chanceOf(seed, `entropy:${stream}`, entity)
-  return { bytes: (length) => Uint8Array.from({ length }, () => chance.bits() >>> 24) }
+  return {
+    bytes(length) {
+      const bytes = new Uint8Array(length)
+      for (let i = 0, word = 0; i < length; i++, word >>>= 8) {
+        if (i % 4 === 0) word = chance.bits()
+        bytes[i] = word
+      }
+      return bytes
+    },
+  }
 }
 
 /** FNV-1a over UTF-16 code units: for short names. */

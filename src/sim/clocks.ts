@@ -11,6 +11,9 @@ export interface NodeClocks {
   wallMicros(trueMicros: number): number
   /** Runs as fast as the wall clock, but is never set. */
   monotonicMicros(trueMicros: number): number
+  /** By how much the wall clock was set so far. */
+  steppedMicros(trueMicros: number): number
+  hasStepped(trueMicros: number): boolean
   /** The first true time at which the monotonic clock shows this. */
   trueMicros(monotonicMicros: number): number
 }
@@ -25,13 +28,21 @@ export function clocksOf(
     const passed = trueMicros - startMicros
     return originMicros + passed + Math.floor(passed * rate)
   }
+  const steppedMicros = (trueMicros: number): number => {
+    let stepped = 0
+    for (const { atMicros, byMicros } of steps) if (atMicros <= trueMicros) stepped += byMicros
+    return stepped
+  }
   return {
     monotonicMicros,
-    wallMicros(trueMicros) {
-      let stepped = 0
-      for (const { atMicros, byMicros } of steps) if (atMicros <= trueMicros) stepped += byMicros
-      return startMicros + offsetMicros + monotonicMicros(trueMicros) - originMicros + stepped
-    },
+    steppedMicros,
+    hasStepped: (trueMicros) => steps.some(({ atMicros }) => atMicros <= trueMicros),
+    wallMicros: (trueMicros) =>
+      startMicros +
+      offsetMicros +
+      monotonicMicros(trueMicros) -
+      originMicros +
+      steppedMicros(trueMicros),
     trueMicros(micros) {
       let at = startMicros + Math.floor((micros - originMicros) / (1 + rate))
       while (monotonicMicros(at) < micros) at += 1

@@ -8,7 +8,10 @@ export interface PlantedBug {
   readonly rules?: Partial<Rules>
   /** Of the core tier: how the authority's use cases are put together. */
   readonly authority?: Partial<AuthorityRules>
+  /** By what a verifier measures time. */
   readonly localClock?: 'wall'
+  /** Of the core tier: a verdict is given after the last await as it was found before it. */
+  readonly verdict?: 'before-the-await'
   /** What becomes of a call before the authority sees it. */
   readonly call?: (call: WireCall) => WireCall
   readonly store?: (store: Store) => Store

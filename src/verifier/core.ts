@@ -228,8 +228,11 @@ class Core implements VerifierCore {
     if (isBeyond) {
       this.#anchor = undefined
       this.#asker.want()
-    } else if (this.#anchor !== undefined) {
-      this.#anchor = this.#rules.raisedBy(this.#anchor, time, nowMicros)
+    } else {
+      this.#anchor =
+        this.#anchor === undefined
+          ? this.#rules.anchorOfStream(time, nowMicros)
+          : this.#rules.raisedBy(this.#anchor, time, nowMicros)
     }
     return NOTHING
   }

@@ -52,6 +52,8 @@ export const soundRules = {
   judgeTimes,
   /** What a streamed head adds: its time has been reached. */
   raisedBy,
+  /** What a streamed head says of the time where no answer has: nothing, since it may be an old one. */
+  anchorOfStream: (_timeMicros: number, _nowMicros: number): Anchor | undefined => undefined,
   /** An interval as wide as that would leave times of which nothing can be said. */
   isTooWide: (widthMicros: number, widthMicrosMax: number): boolean => widthMicrosMax < widthMicros,
   /** When to ask again: long before drift has widened the interval as far as it may. */

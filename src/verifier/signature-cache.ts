@@ -10,7 +10,16 @@ export interface SignatureCache {
 const CHARACTERS_MAX = 16 * 1024 * 1024
 
 /** The end of a signature: as good as a hash of the whole, and there already. */
-const MARK_CHARACTERS = 32
+const MARK_CHARACTERS = 16
+
+/** Whoever has tokens of one mark, which only their issuer can make, lets one of them be read again. */
+function markOf(text: string): number {
+  let mark = 0
+  for (let i = Math.max(0, text.length - MARK_CHARACTERS); i < text.length; i++) {
+    mark = Math.imul(mark ^ text.charCodeAt(i), 0x01000193)
+  }
+  return mark
+}
 
 interface Kept {
   readonly text: string
@@ -24,11 +33,11 @@ interface Kept {
  * A text is looked up by the end of its signature, and is the one that was kept only if all of it is.
  */
 export function createSignatureCache(countMax: number): SignatureCache {
-  let young = new Map<string, Kept>()
-  let old = new Map<string, Kept>()
+  let young = new Map<number, Kept>()
+  let old = new Map<number, Kept>()
   let youngCharacters = 0
 
-  const put = (mark: string, kept: Kept): void => {
+  const put = (mark: number, kept: Kept): void => {
     const isFull = countMax <= 2 * young.size || CHARACTERS_MAX <= 2 * youngCharacters
     if (isFull) {
       old = young
@@ -40,9 +49,9 @@ export function createSignatureCache(countMax: number): SignatureCache {
   }
 
   return {
-    keep: (text, read) => put(text.slice(-MARK_CHARACTERS), { text, read }),
+    keep: (text, read) => put(markOf(text), { text, read }),
     find(text) {
-      const mark = text.slice(-MARK_CHARACTERS)
+      const mark = markOf(text)
       const known = young.get(mark)
       if (known?.text === text) return known.read
       const older = old.get(mark)

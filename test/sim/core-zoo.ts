@@ -4,30 +4,12 @@ import { RuleIndex } from '#domain/revocation/rule-index.ts'
 import type { Revocable, Rule } from '#domain/revocation/rule.ts'
 import { ruleOfRecord } from '#domain/revocation/rule.ts'
 import { instant } from '#kernel/instant.ts'
-import type { PlantedBug } from '#sim/planted-bug.ts'
-import type { CoreInvariant } from '#sim/core/invariants.ts'
 import { soundAuthority } from '#sim/core/site.ts'
 import { soundRules, type VerdictIndex } from '#verifier/rules.ts'
+import { animal } from './core-animal.ts'
 import type { Animal } from './zoo.ts'
 
 const SECOND = 1_000_000
-
-/** A world of cores for the zoo: enough to happen in it, and quick enough for many. */
-const core = {
-  scenario: 'swarm',
-  verifiers: 12,
-  minutes: 3,
-  ttlSeconds: 60,
-  skewSeconds: 30,
-} as const
-
-const animal = (
-  name: string,
-  bug: PlantedBug,
-  breaks: readonly CoreInvariant[],
-  seeds: number,
-  where: Partial<SimulationRequest> = {},
-): Animal => ({ name, bug, breaks, seeds, where: { ...core, ...where } })
 
 /** Races are between transactions, so a world of many of them and few verifiers. */
 const races: Partial<SimulationRequest> = { scenario: 'bulk-revocation', verifiers: 2, minutes: 5 }
@@ -46,11 +28,16 @@ const verifierBugs: readonly Animal[] = [
     15,
     { lossPercent: 30, mode: 'strict', verifiers: 30, minutes: 4 },
   ),
-  animal('a lease that does not end', { rules: { isLeased: () => true } }, ['I1', 'I8', 'I12'], 10),
+  animal(
+    'a lease that does not end',
+    { rules: { isLeased: () => true } },
+    ['I1', 'I2', 'I8', 'I12'],
+    10,
+  ),
   animal(
     'the longest limit taken for every mode',
     { rules: { limitOf: (limits) => Math.max(...Object.values(limits)) } },
-    ['I1', 'I8', 'I12'],
+    ['I1', 'I2', 'I8', 'I12'],
     20,
   ),
   animal(
@@ -148,7 +135,8 @@ const verifierBugs: readonly Animal[] = [
       },
     },
     ['I1', 'I8', 'I12'],
-    30,
+    20,
+    races,
   ),
   animal('a block that does not end', { rules: { endBlock: () => {} } }, ['I2', 'L1'], 10),
   animal(
@@ -228,7 +216,7 @@ const verifierBugs: readonly Animal[] = [
   animal(
     'a state on disk trusted to decide by',
     { rules: { isKeptStateALease: () => true, isLeased: () => true } },
-    ['I1', 'I8', 'I12', 'I6'],
+    ['I1', 'I2', 'I8', 'I12', 'I6'],
     20,
   ),
   animal(
@@ -313,6 +301,37 @@ const authorityBugs: readonly Animal[] = [
     { authority: { retireAfterSeconds: 5 } },
     ['refusal'],
     30,
+  ),
+  animal(
+    'heads given for longer than is on record',
+    { authority: { recordsHeads: false } },
+    ['I12'],
+    5,
+    { scenario: 'partition', verifiers: 4 },
+  ),
+  animal(
+    'a snapshot given to whom the record does not know any more',
+    { authority: { recordsSnapshots: false } },
+    ['I12'],
+    20,
+    { lossPercent: 40, verifiers: 8, minutes: 5 },
+  ),
+  animal(
+    'nothing settled before a mint',
+    { authority: { settlesFirst: false } },
+    ['minting'],
+    5,
+    races,
+  ),
+  animal(
+    'exceptions forgotten where something is minted',
+    {
+      authority: {
+        ruleOf: (source) => ({ ...soundAuthority.ruleOf(source), spares: false }),
+      },
+    },
+    ['refusal'],
+    10,
   ),
   animal('a lift that lifts its like', { authority: { liftsOnlyItself: false } }, ['I8', 'I1'], 30),
 ]

@@ -6,7 +6,9 @@ import {
   type SimulationReport,
   type SimulationRequest,
 } from '#contract/simulation.ts'
+import { coreInvariants } from '#sim/core/invariants.ts'
 import { coreSightings } from '#sim/core/sightings.ts'
+import { twins, unseenIn } from './twins.ts'
 
 const request: SimulationRequest = {
   scenario: 'swarm',
@@ -67,11 +69,21 @@ describe('one seed of cores', () => {
 
 describe('what must be seen somewhere in the core tier', () => {
   it('was seen, or the runs above have proved less than they say', () => {
-    const unseen = coreSightings.filter((name) =>
-      reports.every(({ seen }) => (seen[name] ?? 0) === 0),
-    )
-    expect(unseen).toEqual([])
+    expect(unseenIn(reports)).toEqual([])
     const names = new Set(reports.map(({ scenario }) => scenario))
     expect([...names].toSorted()).toEqual(scenarioNames.filter(isCoreScenario).toSorted())
+  })
+
+  it('is missed where it is missing, each by its name', () => {
+    for (const name of coreSightings) {
+      const without = reports.map(({ seen }) => ({ seen: { ...seen, [name]: 0 } }))
+      expect(unseenIn(without)).toEqual([name])
+    }
+  })
+
+  it('belongs to an invariant, and every invariant has some', () => {
+    expect(Object.keys(twins).toSorted()).toEqual(Object.keys(coreInvariants).toSorted())
+    for (const names of Object.values(twins)) expect(names.length).toBeGreaterThan(0)
+    expect([...new Set(Object.values(twins).flat())].toSorted()).toEqual(coreSightings.toSorted())
   })
 })

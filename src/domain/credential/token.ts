@@ -63,7 +63,12 @@ const utf8 = new TextEncoder()
 export const signingInput = (header: JwsHeader, claims: object): string =>
   `${segment(header)}.${segment(claims)}`
 
-const segment = (value: object): string => encodeBase64url(utf8.encode(JSON.stringify(value)))
+/** One segment, through bytes that are there already, where they are enough: most are short. */
+export function segment(value: object): string {
+  const text = JSON.stringify(value)
+  if (scratch.length < 3 * text.length) return encodeBase64url(utf8.encode(text))
+  return encodeBase64url(scratch.subarray(0, utf8.encodeInto(text, scratch).written))
+}
 
 /** A token taken apart; nothing of it is believed yet. */
 export interface ParsedToken {
@@ -141,7 +146,7 @@ function segmentsOf(
   return [text.slice(0, first), text.slice(first + 1, second), text.slice(second + 1)]
 }
 
-/** Where tokens are taken apart, one at a time: nothing of one outlives its parse. */
+/** Where payloads are written and tokens taken apart, one at a time: nothing of one stays. */
 const scratch = new Uint8Array(4096)
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 

@@ -46,6 +46,7 @@ export class IdTable {
 
   /** The places of an id, in no order. */
   places(id: string): readonly number[] {
+    if (this.size === 0) return NONE
     if (!this.#pack(id)) return this.#others.get(id) ?? NONE
     let found: number[] | undefined
     const mask = this.#slots.length - 1

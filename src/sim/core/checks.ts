@@ -1,4 +1,5 @@
 import type { SimToken } from './tokens.ts'
+import type { CoreVerifier } from './verifier.ts'
 import type { CorePlay } from './run.ts'
 
 const SECOND = 1_000_000
@@ -21,6 +22,9 @@ export function checkEnd(play: CorePlay): void {
     if (isAlive(token)) held.push(token)
     // Whoever was refused a moment ago is signing in anew.
     else world.call(heap.nowMicros + 5 * SECOND, () => mustHold(session))
+  }
+  for (const token of clients.puzzles()) {
+    for (const verifier of verifiers) mustBeSolved(verifier, token)
   }
   // What was renewed a moment ago may not be known everywhere; a second later it is.
   world.call(heap.nowMicros + 2 * SECOND, () => {
@@ -45,6 +49,16 @@ export function checkEnd(play: CorePlay): void {
       }
     }
   })
+
+  /** Heads have come since, so what it names is known not to be. */
+  function mustBeSolved(verifier: CoreVerifier, token: SimToken): void {
+    const arrivedMicros = verifier.localMicros() - 5 * SECOND
+    const request = { token: token.text, arrivedMicros, scopes: [] }
+    const { decision } = verifier.core.decide(request, verifier.localMicros())
+    if (decision.verdict === 'invalid') return
+    const said = `long after the faults had ended it said ${decision.verdict} of what names what nobody knows`
+    judge.broken({ invariant: 'I4', said }, verifier, token)
+  }
 
   function isAlive(token: SimToken | undefined): token is SimToken {
     return token !== undefined && heap.nowMicros < token.untilMicros

@@ -1,9 +1,10 @@
 import { Problem } from '#kernel/problem.ts'
 import { type Chance, chanceOf } from '#sim/chance.ts'
+import type { SimCredential } from './credentials.ts'
 import { committedKey } from './following.ts'
 import { mint } from './minting.ts'
 import { isSettlingDue, settle } from './revoking.ts'
-import { type SimToken, tokenOf, forgedToken } from './tokens.ts'
+import { forgedToken, type Forgery, forgeriesOf, type SimToken, tokenOf } from './tokens.ts'
 import { AUDIENCE } from './verifier.ts'
 import type { CoreWorld } from './world.ts'
 
@@ -31,11 +32,13 @@ export class Clients {
   readonly #recent: SimToken[] = []
   readonly #hot: SimToken[] = []
   readonly #forged: SimToken[] = []
+  readonly #forgeries: readonly Forgery[]
   #requests = 0
 
   constructor(world: CoreWorld) {
     this.#world = world
-    const { plan, seed } = world
+    const { plan, seed, faults } = world
+    this.#forgeries = forgeriesOf(faults.adversary.puzzles)
     this.sessions = Array.from({ length: plan.clients * SESSIONS }, (_, i): Session => {
       const client = Math.floor(i / SESSIONS)
       return {
@@ -142,7 +145,9 @@ export class Clients {
         this.#circulate(token, parent)
       },
       done: (result) => {
-        if (result instanceof Problem) return retry(this.#refused(session, result), false)
+        if (result instanceof Problem) {
+          return retry(this.#refused(session, result, parent), false)
+        }
         const delay = this.#world.network.outsideDelayMicros()
         if (delay < 0 || token === undefined) return
         if (isRenewal) this.renewals++
@@ -157,9 +162,12 @@ export class Clients {
   }
 
   /** How long to wait before beginning anew. */
-  #refused(session: Session, problem: Problem): number {
+  #refused(session: Session, problem: Problem, parent: SimToken | undefined): number {
     if (problem.code === 'store-busy') return 50_000
-    if (problem.code === 'policy-denied') this.#world.sightings.see('derived-refused')
+    if (problem.code === 'policy-denied' && parent !== undefined) {
+      this.#world.sightings.see('derived-refused')
+      this.#world.judge.derivationRefused(parent)
+    }
     if (problem.code === 'issuance-blocked') this.#world.sightings.see('blocked')
     session.token = undefined
     return session.chance.between(SECOND / 10, 3 * SECOND)
@@ -177,17 +185,29 @@ export class Clients {
   }
 
   #forge(like: SimToken): void {
-    const { database, signatures } = this.#world
     const { credential } = like
     if (credential === undefined) return
-    const at = credential.issuedAt
+    const which = this.#forged.length === 0 ? 0 : like.n / 12
+    const forgery = this.#forgeries[which % this.#forgeries.length]
+    if (forgery !== undefined) keep(this.#forged, this.#forgedLike(credential, forgery), HOT)
+  }
+
+  #forgedLike(credential: SimCredential, forgery: Forgery): SimToken {
+    const { database, signatures } = this.#world
+    const thief = signatures.newKey('token', credential.issuedAt, 'active')
     const keys = {
       token: committedKey(database.rows.keys, 'token'),
       feed: committedKey(database.rows.keys, 'feed'),
-      thief: { ...signatures.newKey('token', at, 'active'), id: credential.keyId },
+      thief: { ...thief, id: credential.keyId },
     }
-    const which = this.#forged.length === 0 ? 0 : like.n / 12
-    keep(this.#forged, forgedToken(this.tokens++, which, credential, keys, signatures), HOT)
+    return forgedToken(this.tokens++, forgery, credential, keys, signatures)
+  }
+
+  /** Tokens that name what nobody knows, and will not know. */
+  puzzles(): SimToken[] {
+    const like = this.#recent.at(-1)?.credential
+    if (like === undefined) return []
+    return forgeriesOf('only').map((forgery) => this.#forgedLike(like, forgery))
   }
 
   /** Somebody has the signing key, and makes a token of any claims with it. */

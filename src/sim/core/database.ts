@@ -204,6 +204,22 @@ export class Transaction {
     this.#tables[table].set(id, row)
   }
 
+  /**
+   * `UPDATE … SET`, or an upsert: what it sets is set in the row as it is when it is written, so that
+   * two transactions that set different columns do not undo each other.
+   */
+  update<T extends Table>(
+    table: T,
+    id: string,
+    set: (row: Row<T> | undefined) => Row<T> | undefined,
+  ): void {
+    this.change((rows) => {
+      const into = rows[table] as unknown as Map<string, Row<T>>
+      const next = set(into.get(id))
+      if (next !== undefined) into.set(id, next)
+    })
+  }
+
   change(change: (rows: Rows) => void): void {
     this.#changes ??= []
     this.#changes.push(change)

@@ -47,6 +47,8 @@ export interface Adversary {
   readonly withholdRatio: number
   readonly forgeRatio: number
   readonly liesRatio: number
+  /** Whether tokens are sent that ask for what nobody knows, so that verifiers have to ask too. */
+  readonly puzzles: boolean
 }
 
 /** What is wrong in one run, drawn from its seed before anything happens. */
@@ -72,9 +74,11 @@ const NODE_PPM_MAX = 50
 /** Clocks of two nodes, and jumps of them, stay together within the 250 ms of the verifiers' bound. */
 const NODE_OFFSET_MICROS_MAX = 60 * MS
 const NODE_STEP_MICROS_MAX = 60 * MS
+/** The clock of a node that is alone may jump by all of that: by more it stops signing. */
+export const LONE_STEP_MICROS = 250 * MS
 
 export const fairCoreWeather: Weather = {
-  delayMicrosMin: 2 * MS,
+  delayMicrosMin: MS / 10,
   delayMicrosMax: 20 * MS,
   tailRatio: 0,
   tailMicrosMax: 5 * SECOND,
@@ -147,7 +151,7 @@ function drawWeather({ plan, seed, said, has }: Drawing): Weather {
     truncateRatio: draw(0.02),
   }
   const { tailRatio, duplicateRatio, truncateRatio, delayMicrosMax } = weather
-  const parts = [`network: messages take 2 to ${Math.round(delayMicrosMax / MS)} ms`]
+  const parts = [`network: messages take up to ${Math.round(delayMicrosMax / MS)} ms`]
   if (0 < tailRatio) parts.push(`${percent(tailRatio)} of them up to 5 s`)
   if (0 < lossRatio) parts.push(`${percent(lossRatio)} are lost`)
   if (0 < duplicateRatio) parts.push(`${percent(duplicateRatio)} come twice`)
@@ -156,7 +160,8 @@ function drawWeather({ plan, seed, said, has }: Drawing): Weather {
   return weather
 }
 
-const CUT_MICROS_MAX = 1800 * SECOND
+/** Now and then one lasts for as long as the run allows, up to this. */
+const CUT_MICROS_MAX = 7200 * SECOND
 
 function drawCuts({ plan, seed, said, has }: Drawing): Cut[][] {
   const { verifiers, actMicros, startMicros, nodes } = plan
@@ -172,14 +177,17 @@ function drawCuts({ plan, seed, said, has }: Drawing): Cut[][] {
       [Math.floor(verifiers / 3), Math.floor((2 * verifiers) / 3)],
       [0, verifiers - 1],
     ] as const)
-    const forMicros = Math.min(CUT_MICROS_MAX, drawSpan(chance, actMicros / 2))
+    const mostMicros = Math.min(CUT_MICROS_MAX, actMicros / 2)
+    const isLong = chance.happens(0.25)
+    const forMicros = isLong ? Math.floor(mostMicros) : drawSpan(chance, mostMicros)
     const fromMicros = startMicros + Math.floor(chance.unit() * actMicros * 0.9)
     const cut: Cut = {
       fromMicros,
       toMicros: fromMicros + forMicros,
       node: chance.happens(0.3) ? chance.between(0, nodes - 1) : undefined,
-      direction: chance.pick(['both', 'both', 'up', 'down']),
-      flapMicros: chance.happens(0.2) ? chance.between(SECOND / 5, 5 * SECOND) : undefined,
+      direction: isLong ? 'both' : chance.pick(['both', 'both', 'up', 'down']),
+      flapMicros:
+        !isLong && chance.happens(0.2) ? chance.between(SECOND / 5, 5 * SECOND) : undefined,
     }
     const last = to === -1 ? from : to
     for (let i = from; i <= last; i++) cuts[i]?.push(cut)
@@ -205,33 +213,52 @@ function drawClocks({
   const family = chanceOf(seed, 'clocks')
   const isOn = has('clock', family)
   const { verifiers, nodes, skewMicros, startMicros, actMicros } = plan
-  const drift = isOn && !family.happens(0.3) ? family.between(20, VERIFIER_PPM_MAX) : 0
+  const some = family.happens(0.5) ? VERIFIER_PPM_MAX : family.between(20, VERIFIER_PPM_MAX)
+  const drift = isOn && !family.happens(0.3) ? some : 0
   if (0 < skewMicros) {
     said.push(`clocks: verifiers wrong by up to ±${formatDuration(Math.ceil(skewMicros / SECOND))}`)
   }
   if (0 < drift) said.push(`clocks: drift of up to ±${drift} ppm`)
   const verifierClocks = Array.from({ length: verifiers }, (_, i): ClockFault => {
     const chance = chanceOf(seed, 'verifier-clock', i)
-    const driftPpm = drift === 0 ? 0 : chance.between(-drift, drift)
-    return { offsetMicros: chance.between(-skewMicros, skewMicros), driftPpm, steps: [] }
+    const driftPpm = drawDrift(chance, drift)
+    const offsetMicros = chance.between(-skewMicros, skewMicros)
+    // Somebody sets the wall clock, by which nothing of ours is decided.
+    const steps = Array.from({ length: isOn ? chance.between(0, 2) : 0 }, () => ({
+      atMicros: startMicros + Math.floor(chance.unit() * actMicros),
+      byMicros: chance.between(-skewMicros, skewMicros),
+    }))
+    return { offsetMicros, driftPpm, steps }
   })
   const nodeClocks = Array.from({ length: nodes }, (_, j): ClockFault => {
     const chance = chanceOf(seed, 'node-clock', j)
     if (!isOn) return { offsetMicros: 0, driftPpm: 0, steps: [] }
-    const steps = chance.happens(0.5)
+    const steps = chance.happens(0.3)
       ? []
       : [
           {
             atMicros: startMicros + Math.floor(chance.unit() * actMicros),
-            byMicros: chance.between(-NODE_STEP_MICROS_MAX, NODE_STEP_MICROS_MAX),
+            byMicros: drawStep(chance, nodes),
           },
         ]
     const offsetMicros = chance.between(-NODE_OFFSET_MICROS_MAX, NODE_OFFSET_MICROS_MAX)
     said.push(`clocks: node ${j + 1} of the authority wrong by ${Math.round(offsetMicros / MS)} ms`)
-    return { offsetMicros, driftPpm: chance.between(-NODE_PPM_MAX, NODE_PPM_MAX), steps }
+    return { offsetMicros, driftPpm: drawDrift(chance, NODE_PPM_MAX), steps }
   })
   return { nodeClocks, verifierClocks }
 }
+
+/** Anything within the bounds, and often the bound itself. */
+function drawDrift(chance: Chance, most: number): number {
+  if (most === 0) return 0
+  if (chance.happens(0.6)) return chance.between(-most, most)
+  return chance.pick([-most, most])
+}
+
+const drawStep = (chance: Chance, nodes: number): number =>
+  nodes === 1 && chance.happens(0.8)
+    ? chance.pick([-LONE_STEP_MICROS, LONE_STEP_MICROS, LONE_STEP_MICROS])
+    : chance.between(-NODE_STEP_MICROS_MAX, NODE_STEP_MICROS_MAX)
 
 function drawProcesses({ plan, seed, said, has }: Drawing): ProcessFault[][] {
   const { verifiers, startMicros, actMicros } = plan
@@ -315,6 +342,7 @@ function drawAdversary({ seed, said, has }: Drawing): Adversary {
     withholdRatio: draw(0.3),
     forgeRatio: draw(0.05),
     liesRatio: draw(0.3),
+    puzzles: isOn,
   }
   const { replayRatio, withholdRatio, forgeRatio, liesRatio } = adversary
   if (0 < replayRatio) said.push(`adversary: ${percent(replayRatio)} of the heads are old ones`)

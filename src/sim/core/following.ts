@@ -15,9 +15,9 @@ import type { Statements } from './transactions.ts'
 
 const SECOND = 1_000_000
 /** For so long, and in steps of this, any node may go on to give an incarnation heads. */
-const HEADS_MICROS = 20 * SECOND
+const HEADS_MICROS = 6 * SECOND
 /** Extended when less than this is left. */
-const HEADS_LEFT_MICROS = 8 * SECOND
+const HEADS_LEFT_MICROS = 3 * SECOND
 
 /**
  * A head's place and time: the committed UPDATE of the feed's row, never a read. Whoever is to be
@@ -34,14 +34,21 @@ export function* tick(
     const known = tx.find('incarnations', id)
     if (known === undefined || state.timeMicros + HEADS_LEFT_MICROS < known.headsUntilMicros)
       continue
-    const headsUntilMicros = state.timeMicros + HEADS_MICROS
-    tx.put('incarnations', id, {
-      ...known,
-      headsUntilMicros,
-      lastSeenAt: toInstant(state.timeMicros),
-    })
+    extend(tx, id, state.timeMicros)
   }
   return state
+}
+
+function extend(tx: Transaction, id: string, timeMicros: number): void {
+  tx.update('incarnations', id, (row) =>
+    row === undefined
+      ? undefined
+      : {
+          ...row,
+          headsUntilMicros: Math.max(row.headsUntilMicros, timeMicros + HEADS_MICROS),
+          lastSeenAt: toInstant(timeMicros),
+        },
+  )
 }
 
 function* place(site: Site, tx: Transaction): Statements<FeedState> {
@@ -63,8 +70,7 @@ function* place(site: Site, tx: Transaction): Statements<FeedState> {
 /** A verifier's question: its incarnation goes on record, and then it is given a head. */
 export function* sync(site: Site, tx: Transaction, question: SyncQuestion): Statements<FeedState> {
   const state = yield* place(site, tx)
-  const known = tx.find('incarnations', question.incarnation)
-  tx.put('incarnations', question.incarnation, introduced(site, question, state, known))
+  tx.update('incarnations', question.incarnation, (row) => introduced(site, question, state, row))
   return state
 }
 
@@ -100,17 +106,19 @@ export function* acknowledge(
   const { timeMicros } = tx.feed()
   const atMicros = Math.max(timeMicros, site.clockMicros())
   for (const { incarnation, position, chain, digest, time, released } of acknowledgements) {
-    const known = tx.find('incarnations', incarnation)
-    if (known === undefined) continue
     const acknowledged = { position, chain, digest, headMicros: time, atMicros }
-    const isNewer = (known.acknowledged?.position ?? 0) <= position
-    const next: Incarnation = {
-      ...known,
-      ...(isNewer ? { acknowledged } : {}),
-      ...(released === true ? { releasedMicros: atMicros } : {}),
-    }
-    tx.put('incarnations', incarnation, next)
-    if (site.rules.acknowledgedBy === 'name') acknowledgeNamesakes(tx, next)
+    tx.update('incarnations', incarnation, (row) => {
+      if (row === undefined) return undefined
+      const isNewer = (row.acknowledged?.position ?? 0) <= position
+      return {
+        ...row,
+        ...(isNewer ? { acknowledged } : {}),
+        ...(released === true ? { releasedMicros: atMicros } : {}),
+      }
+    })
+    const known = tx.find('incarnations', incarnation)
+    if (known !== undefined && site.rules.acknowledgedBy === 'name')
+      acknowledgeNamesakes(tx, { ...known, acknowledged })
   }
   yield 'next'
 }

@@ -13,7 +13,7 @@ export const coreInvariants = {
   I11: 'a later head is not of an earlier position, and one position has one chain',
   I12: 'after a certificate no verifier accepts what it is about',
   L1: 'after the faults have ended all verifiers agree, and every client has a token that is accepted',
-  minting: 'what was authorised before a revocation became true is hit by it',
+  minting: 'a revocation hits what was authorised before it, and its end is settled before a mint',
   clock: 'the interval by which a verifier decides holds the authority’s time',
   forgery: 'what the authority did not issue is never accepted or applied',
   refusal: 'a valid token is not refused',

@@ -54,6 +54,7 @@ export class CoreJudge {
   readonly #watched: readonly Watched[]
   readonly #leewayMicros: number
   readonly #naiveLeewaySeconds: number
+  #hasRestored = false
 
   constructor(world: CoreWorld, naiveLeewaySeconds: number) {
     this.#world = world
@@ -105,10 +106,24 @@ export class CoreJudge {
     }
     watched.position = position
     watched.timeMicros = timeMicros
+    this.#recorded(index, timeMicros)
     if (!this.feed.wasIssued(position, timeMicros)) {
       const said = 'it applied a head that the authority never issued'
       this.broken({ invariant: 'forgery', said }, verifiers[index])
     }
+  }
+
+  /** A head is a lease, and a certificate counts only those that are on record. */
+  #recorded(index: number, timeMicros: number): void {
+    const { verifiers, database } = this.#world
+    const verifier = verifiers[index]
+    // A restore has forgotten who was given what; somebody who stands for them all is on record.
+    if (verifier === undefined || this.#hasRestored) return
+    const until = database.rows.incarnations.get(verifier.incarnation)?.headsUntilMicros ?? 0
+    if (timeMicros <= until) return
+    const said =
+      'it applied a head that it was never given by the record, so no certificate counts it'
+    this.broken({ invariant: 'I12', said }, verifier)
   }
 
   acknowledged(index: number, { position, time, digest, chain }: Acknowledgement): void {
@@ -173,6 +188,7 @@ export class CoreJudge {
 
   /** What came after a backup that was brought back is undone, and a revocation of all stands for it. */
   restored(position: number): void {
+    this.#hasRestored = true
     this.feed.restored(position)
     for (const truth of this.truths) {
       if (truth.position <= position) continue
@@ -218,6 +234,7 @@ export class CoreJudge {
     const { credential } = token
     if (credential === undefined) return
     this.#look(token, credential)
+    this.#settled(token, credential)
     for (const truth of token.concerning) {
       if (truth.order <= credential.order) {
         const isBlocked =
@@ -236,6 +253,35 @@ export class CoreJudge {
       if (!mustHit(truth, parent.credential)) continue
       const said = 'it was derived from one that was revoked, or in grace'
       this.broken({ invariant: 'I9', said }, undefined, token, truth)
+    }
+  }
+
+  /** Nothing was to be derived from a token: something must be about it, or have been a moment ago. */
+  derivationRefused(parent: SimToken): void {
+    const { credential } = parent
+    const { heap, authorityClock, database } = this.#world
+    if (credential === undefined || !database.rows.credentials.has(credential.id)) return
+    const latest = authorityClock.latest(heap.nowMicros)
+    if (parent.untilMicros - 2 * SECOND < latest) return
+    this.#look(parent, credential)
+    const isMeant = parent.concerning.some(
+      (truth) =>
+        (mayHit(truth, credential) || mustHit(truth, credential)) &&
+        latest <= (truth.liftedMicros ?? latest) + 5 * SECOND,
+    )
+    if (isMeant) return
+    const said = 'nothing was to be derived from it, and no revocation is about it'
+    this.broken({ invariant: 'refusal', said }, undefined, parent)
+  }
+
+  /** What ends by itself has its end on record before anything is minted after it. */
+  #settled(token: SimToken, { issuedAt }: SimCredential): void {
+    for (const truth of this.truths) {
+      const { expiresAt } = truth.asked
+      if (expiresAt === undefined || issuedAt < expiresAt) continue
+      if (truth.liftedMicros !== undefined || truth.isUnblocked) continue
+      const said = 'it was minted after the end of a revocation that was not settled before'
+      this.broken({ invariant: 'minting', said }, undefined, token, truth)
     }
   }
 
@@ -310,13 +356,19 @@ export class CoreJudge {
     this.broken({ invariant: 'I4', said }, verifier, token)
   }
 
-  /** The interval by which it decides holds the authority's time. */
+  /**
+   * The interval by which it decides holds the authority's time; and where its clock has not jumped
+   * yet, would hold it too if it did so now, ahead by as much as it may.
+   */
   #clock(verifier: CoreVerifier, token: SimToken, earliest: number, latest: number): void {
     const interval = verifier.core.interval(verifier.localMicros())
     if (interval === undefined) return
     const { lowerMicros, upperMicros } = interval
-    if (lowerMicros <= latest && earliest <= upperMicros) return
-    const beyond = upperMicros < earliest ? earliest - upperMicros : lowerMicros - latest
+    const { authorityClock, heap } = this.#world
+    const jump = authorityClock.mayJumpBy(heap.nowMicros)
+    const most = jump === 0 ? earliest : authorityClock.earliest(heap.nowMicros, jump)
+    if (lowerMicros <= latest && most <= upperMicros) return
+    const beyond = upperMicros < most ? most - upperMicros : lowerMicros - latest
     const said = `the interval by which it decided is ${seconds(beyond)} off the true time`
     this.broken({ invariant: 'clock', said }, verifier, token)
   }

@@ -11,12 +11,15 @@ export class Network {
   readonly #cuts: readonly (readonly Cut[])[]
   readonly #chances: readonly Chance[]
   readonly #operators: Chance
+  /** Some verifiers are beside the authority, and their messages take a millisecond at most. */
+  readonly #isNear: readonly boolean[]
 
   constructor(seed: number, faults: Pick<CoreFaults, 'weather' | 'cuts'>) {
     this.#weather = faults.weather
     this.#cuts = faults.cuts
     this.#chances = faults.cuts.map((_, i) => chanceOf(seed, 'path', i))
     this.#operators = chanceOf(seed, 'path', 'operators')
+    this.#isNear = faults.cuts.map((_, i) => chanceOf(seed, 'near', i).happens(0.3))
   }
 
   heal(): void {
@@ -34,7 +37,7 @@ export class Network {
     const { lossRatio } = this.#weather
     if (this.isCut(verifier, node, direction, nowMicros)) return LOST
     if (0 < lossRatio && chance.happens(lossRatio)) return LOST
-    return this.#delay(chance)
+    return this.#delay(chance, this.#isNear[verifier])
   }
 
   /**
@@ -45,7 +48,7 @@ export class Network {
     if (this.isCut(verifier, node, 'down', nowMicros)) return LOST
     const chance = this.#chances[verifier] ?? this.#operators
     const { lossRatio } = this.#weather
-    let micros = this.#delay(chance)
+    let micros = this.#delay(chance, this.#isNear[verifier])
     for (let again = RETRANSMIT_MICROS; chance.happens(lossRatio); again *= 2) {
       if (RETRANSMIT_MICROS_MAX < again) return LOST
       micros += again
@@ -86,13 +89,14 @@ export class Network {
     return false
   }
 
-  #delay(chance: Chance): number {
+  #delay(chance: Chance, isNear = false): number {
     const { delayMicrosMin, delayMicrosMax, tailRatio, tailMicrosMax } = this.#weather
     return 0 < tailRatio && chance.happens(tailRatio)
       ? chance.between(delayMicrosMax, tailMicrosMax)
-      : chance.between(delayMicrosMin, delayMicrosMax)
+      : chance.between(delayMicrosMin, isNear ? NEAR_MICROS_MAX : delayMicrosMax)
   }
 }
 
+const NEAR_MICROS_MAX = 1000
 const RETRANSMIT_MICROS = 200_000
 const RETRANSMIT_MICROS_MAX = 12_800_000

@@ -1,5 +1,5 @@
 import type { FeedEntry, FeedState } from '#domain/feed/entry.ts'
-import { HEAD_TYPE, type HeadClaims, headClaims } from '#domain/feed/head.ts'
+import { HEAD_TYPE, type HeadClaims, headClaims, type StalenessLimits } from '#domain/feed/head.ts'
 import type { LiveState } from '#domain/feed/live.ts'
 import { createLiveState } from '#domain/feed/live-state.ts'
 import { type Position } from '#domain/feed/position.ts'
@@ -42,11 +42,15 @@ export class AuthorityNode {
   /** Told apart by this: events of a life before the last crash are passed over. */
   #life = 0
   #isTelling = false
+  readonly #limits: StalenessLimits
+  readonly #maxTtl: number
 
   constructor(world: CoreWorld, index: number, clocks: NodeClocks) {
     this.#world = world
     this.index = index
     this.clocks = clocks
+    this.#limits = stalenessLimits(world.policy)
+    this.#maxTtl = maxTtlSeconds(world.policy)
     const { policy, signatures, entropy, authorityRules: rules, heap } = world
     this.site = {
       policy,
@@ -119,7 +123,7 @@ export class AuthorityNode {
       case 'entries':
         return this.#entries(request, request.body as Position)
       case 'snapshot':
-        return this.#snapshot(request)
+        return this.#snapshot(request, request.body as string)
       case 'acknowledge':
         return this.#gather(request, request.body as Acknowledgement)
       case 'stream':
@@ -173,8 +177,8 @@ export class AuthorityNode {
       iss: ISSUER,
       digest: this.#live.digest(state.timeMicros),
       heartbeat: policy.feed.heartbeatMs,
-      limits: stalenessLimits(policy),
-      maxTtl: maxTtlSeconds(policy),
+      limits: this.#limits,
+      maxTtl: this.#maxTtl,
       floor,
       ...(nonce === undefined ? {} : { nonce }),
     })
@@ -209,13 +213,18 @@ export class AuthorityNode {
     return before === undefined || before.position === after
   }
 
-  #snapshot(request: Request): void {
+  /** Its head is a lease as any other is, so whoever is given it is on record before. */
+  #snapshot(request: Request, incarnation: string): void {
     const { transactions, database } = this.#world
     let head = ''
     let entries: string[] = []
+    let mayHave = false
+    const listeners = this.site.rules.recordsSnapshots ? [incarnation] : []
     transactions.begin(this.index, {
-      run: (tx) => tick(this.site, tx, []),
+      run: (tx) => tick(this.site, tx, listeners),
       committed: (state) => {
+        mayHave = listeners.length === 0 || this.#mayBeGiven(incarnation, state)
+        if (!mayHave) return
         head = this.#head(state)
         const all = database.rows.entries.slice(
           0,
@@ -224,11 +233,16 @@ export class AuthorityNode {
         entries = inForce(all, state.timeMicros).map(textOf)
       },
       done: (result) => {
-        if (result instanceof Problem) return this.#world.fail(request, false)
+        if (result instanceof Problem || !mayHave) return this.#world.fail(request, false)
         this.#world.sightings.see('snapshot')
         this.#world.answer(request, { head, entries })
       },
     })
+  }
+
+  #mayBeGiven(incarnation: string, { timeMicros }: FeedState): boolean {
+    const known = this.#world.database.rows.incarnations.get(incarnation)
+    return known !== undefined && timeMicros <= known.headsUntilMicros
   }
 
   #gather(request: Request, acknowledgement: Acknowledgement): void {
@@ -249,7 +263,6 @@ export class AuthorityNode {
     if (!rows.incarnations.has(incarnation)) return false
     const entry = rows.entries[countThrough(rows.entries, position) - 1]
     if (entry?.position !== position || encodeBase64url(entry.chain) !== chain) return false
-    if (!this.site.rules.checksDigest) return true
     return this.#issued.get(`${position} ${time}`) === digest
   }
 
@@ -310,7 +323,7 @@ export class AuthorityNode {
 
   #send(listeners: readonly Connection[], state: FeedState, head: string): void {
     const { database, network } = this.#world
-    const { entries, incarnations, floor } = database.rows
+    const { entries, floor } = database.rows
     const until = countThrough(entries, state.position)
     let from = -1
     let parts: readonly string[] = []
@@ -323,10 +336,8 @@ export class AuthorityNode {
         this.#world.closeStream(connection, true)
         continue
       }
-      const known = incarnations.get(connection.incarnation)
       // A head is a lease: who may not be given one by the record, is not given one.
-      const isOnRecord = known !== undefined && state.timeMicros <= known.headsUntilMicros
-      if (!isOnRecord && this.site.rules.recordsHeads) continue
+      if (this.site.rules.recordsHeads && !this.#mayBeGiven(connection.incarnation, state)) continue
       const begin = countThrough(entries, connection.sent)
       if (begin !== from) {
         from = begin

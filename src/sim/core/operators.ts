@@ -21,7 +21,9 @@ import type { CoreWorld } from './world.ts'
 
 const SECOND = 1_000_000
 const ATTEMPTS = 12
-const PROBES = 80
+const PROBES = 40
+/** The first look comes after so long, and each later one a little later. */
+const PROBE_MICROS = SECOND / 2
 
 /** Operators: they revoke, block, suspend, lift and unblock, and ask again where nobody answered. */
 export class Operators {
@@ -274,7 +276,8 @@ export class Operators {
       }
       if (found.state === 'lifted') return
     }
-    this.#world.call(heap.nowMicros + SECOND / 2, () => this.#probe(id, n + 1))
+    const later = PROBE_MICROS * (1 + n / 12)
+    this.#world.call(heap.nowMicros + later, () => this.#probe(id, n + 1))
   }
 
   #send<T>(work: {

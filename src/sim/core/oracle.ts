@@ -54,20 +54,28 @@ const NOTHING = new Uint8Array(0)
 /** SHA-256 of one text of bytes; the chain over nothing is just that. */
 const hashOf = (bytes: Uint8Array): Uint8Array => chainOver(NOTHING, bytes)
 
+const hashes = new WeakMap<FeedEntry, Uint8Array>()
+
+function entryHash(entry: FeedEntry): Uint8Array {
+  const known = hashes.get(entry) ?? hashOf(entry.bytes)
+  hashes.set(entry, known)
+  return known
+}
+
 /** The digest of what is in force, as its definition has it. */
 export function digestOf(entries: readonly FeedEntry[], timeMicros: number): string {
   const groups = new Map<number, Uint8Array[]>()
-  for (const { position, bytes } of inForce(entries, timeMicros)) {
-    const group = Math.floor(position / GROUP)
-    const hashes = groups.get(group) ?? []
-    hashes.push(hashOf(bytes))
-    groups.set(group, hashes)
+  for (const entry of inForce(entries, timeMicros)) {
+    const group = Math.floor(entry.position / GROUP)
+    const parts = groups.get(group) ?? []
+    parts.push(entryHash(entry))
+    groups.set(group, parts)
   }
   const parts: Uint8Array[] = []
-  for (const [group, hashes] of groups) {
+  for (const [group, members] of groups) {
     const number = new Uint8Array(8)
     new DataView(number.buffer).setBigUint64(0, BigInt(group))
-    parts.push(number, hashOf(joined(hashes)))
+    parts.push(number, hashOf(joined(members)))
   }
   return encodeBase64url(hashOf(joined(parts)))
 }

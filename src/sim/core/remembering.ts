@@ -57,7 +57,7 @@ export function remembering(rules: Rules): Rules {
   }
 }
 
-function keep<R>(into: Map<string, Known<R>>, text: string, known: Known<R>): void {
+function keep<R>(into: Map<string, R>, text: string, known: R): void {
   if (KEPT_MAX <= into.size) into.clear()
   into.set(text, known)
 }

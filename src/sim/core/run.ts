@@ -49,6 +49,7 @@ export async function runCore(
     signatures: isReal ? real(seed) : standInSignatures(seed),
     verifierRules: isReal ? rules : remembering(rules),
     authorityRules: { ...soundAuthority, ...bug.authority },
+    bug,
   })
   const clients = new Clients(world)
   const play: CorePlay = { world, clients, operators: new Operators(world, clients) }

@@ -28,6 +28,8 @@ export interface AuthorityRules {
   readonly settlesFirst: boolean
   /** Until when an incarnation may be given heads is on record before it is given them. */
   readonly recordsHeads: boolean
+  /** Whoever takes a snapshot is on record for its head too. */
+  readonly recordsSnapshots: boolean
   /** A request that came before is answered as it was. */
   readonly isIdempotent: boolean
   /** Nothing is derived from what is revoked, nor from what is in grace. */
@@ -35,8 +37,6 @@ export interface AuthorityRules {
   readonly untilSeconds: typeof untilSeconds
   readonly decideUnblock: typeof decideUnblock
   readonly ruleOf: typeof ruleOf
-  /** Whether an acknowledgement's digest is compared with that of the head that was issued. */
-  readonly checksDigest: boolean
   /** By what an acknowledgement is filed. */
   readonly acknowledgedBy: 'incarnation' | 'name'
   /** A restore revokes what was issued after the backup. */
@@ -55,12 +55,12 @@ export const soundAuthority: AuthorityRules = {
   headBy: 'update',
   settlesFirst: true,
   recordsHeads: true,
+  recordsSnapshots: true,
   isIdempotent: true,
   mayDerive: (found) => found === 'clear',
   untilSeconds,
   decideUnblock,
   ruleOf,
-  checksDigest: true,
   acknowledgedBy: 'incarnation',
   restoreRevokes: true,
   remembersForgotten: true,

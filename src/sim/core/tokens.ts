@@ -40,13 +40,15 @@ export function tokenOf(
   }
 }
 
-interface Forgery {
+export interface Forgery {
   readonly about: string
   readonly claims?: (claims: Readonly<Record<string, unknown>>) => Record<string, unknown>
-  readonly header?: { readonly typ?: string; readonly alg?: string }
+  readonly header?: { readonly typ?: string; readonly alg?: string; readonly kid?: string }
   /** Which key signs it; `thief` is one that the authority never had. */
   readonly by: 'token' | 'feed' | 'thief'
   readonly mangle?: (text: string) => string
+  /** It names what is not known anywhere, so that a verifier has to ask. */
+  readonly isPuzzle?: true
 }
 
 /** What an adversary may send, signed with the authority's own keys where it could be so. */
@@ -54,7 +56,18 @@ const forgeries: readonly Forgery[] = [
   { about: 'a key of a thief signed it', by: 'thief' },
   { about: 'the key for heads signed it', by: 'feed' },
   { about: 'it lives longer than any may', by: 'token', claims: () => ({ exp: 2 ** 40 }) },
-  { about: 'its feed position is absurd', by: 'token', claims: () => ({ feed_seq: 2 ** 52 }) },
+  {
+    about: 'its feed position is absurd',
+    by: 'token',
+    claims: () => ({ feed_seq: 2 ** 52 }),
+    isPuzzle: true,
+  },
+  {
+    about: 'it names a key that nobody has',
+    by: 'thief',
+    header: { kid: `key_${'z'.repeat(22)}` },
+    isPuzzle: true,
+  },
   { about: 'it has no feed position', by: 'token', claims: () => ({ feed_seq: undefined }) },
   { about: 'its root is missing', by: 'token', claims: () => ({ root_seq: undefined }) },
   { about: 'its root is later than itself', by: 'token', claims: rootBeyond },
@@ -73,18 +86,22 @@ function rootBeyond(claims: Readonly<Record<string, unknown>>): Record<string, u
   return { root_seq: Number(claims['feed_seq']) + 1 }
 }
 
+/** All of them, or those for which nobody has to ask; by number, over and over. */
+export const forgeriesOf = (puzzles: boolean | 'only'): readonly Forgery[] =>
+  forgeries.filter(({ isPuzzle = false }) => (puzzles === 'only' ? isPuzzle : puzzles || !isPuzzle))
+
 export function forgedToken(
   n: number,
-  which: number,
+  forgery: Forgery,
   like: SimCredential,
   keys: Readonly<Record<Forgery['by'], Key>>,
   signatures: Signatures,
 ): SimToken {
-  const forgery = forgeries[which % forgeries.length] as Forgery
   const claims: Record<string, unknown> = { ...claimsOf(like, ISSUER) }
   Object.assign(claims, forgery.claims?.(claims), { jti: `${like.id}${n}` })
-  const { typ = TOKEN_TYPE, alg = 'ES256' } = forgery.header ?? {}
-  const text = signatures.sign(keys[forgery.by], typ, claims, alg)
+  const key = keys[forgery.by]
+  const { typ = TOKEN_TYPE, alg = 'ES256', kid = key.id } = forgery.header ?? {}
+  const text = signatures.sign({ ...key, id: kid }, typ, claims, alg)
   return {
     n,
     text: forgery.mangle?.(text) ?? text,

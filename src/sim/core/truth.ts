@@ -3,6 +3,7 @@ import type { Position } from '#domain/feed/position.ts'
 import type { Revocation } from '#domain/revocation/revocation.ts'
 import type { NodeClocks } from '#sim/clocks.ts'
 import type { SimCredential } from './credentials.ts'
+import { LONE_STEP_MICROS } from './faults.ts'
 import type { OperatorRequest } from './revoking.ts'
 
 /**
@@ -22,10 +23,18 @@ export class AuthorityClock {
     if (this.#rowMicros < timeMicros) this.#rowMicros = timeMicros
   }
 
-  earliest(trueMicros: number): number {
+  /** How far the clock of one node may jump yet; of two nodes that differ already, not at all. */
+  mayJumpBy(trueMicros: number): number {
+    const [only, ...more] = this.#clocks
+    const isSteady = only !== undefined && more.length === 0 && !only.hasStepped(trueMicros)
+    return isSteady ? LONE_STEP_MICROS : 0
+  }
+
+  /** `ahead`: as it would be if the clocks had just jumped by that. */
+  earliest(trueMicros: number, ahead = 0): number {
     let least = Number.POSITIVE_INFINITY
     for (const clock of this.#clocks) {
-      const micros = clock.wallMicros(trueMicros)
+      const micros = clock.wallMicros(trueMicros) + ahead
       if (micros < least) least = micros
     }
     return least < this.#rowMicros ? this.#rowMicros : least

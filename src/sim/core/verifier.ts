@@ -66,6 +66,8 @@ interface Waiting {
   readonly arrivedMicros: number
   readonly life: number
   isDone: boolean
+  /** What a planted bug found before. */
+  readonly found: VerifierDecision | undefined
 }
 
 /** One verifier's process in the simulation: the real core, and around it what a shell does. */
@@ -110,7 +112,13 @@ export class CoreVerifier {
 
   /** The local clock stands still in suspend; that it did is what `resumed` tells. */
   localMicros(): number {
-    return this.clocks.monotonicMicros(this.#world.heap.nowMicros) - this.#lostMicros
+    return this.clocks.monotonicMicros(this.#world.heap.nowMicros) - this.#lostMicros + this.#set
+  }
+
+  /** By how much somebody has set the clock, where a planted bug measures by one that can be set. */
+  get #set(): number {
+    const { heap, bug } = this.#world
+    return bug.localClock === 'wall' ? this.clocks.steppedMicros(heap.nowMicros) : 0
   }
 
   /** The process was suspended, and its clock with it. */
@@ -130,6 +138,7 @@ export class CoreVerifier {
         mode: this.mode,
         incarnation: this.incarnation,
         leewayMicros: plan.leewayMicros,
+        signaturesKeptMax: SIGNATURES_KEPT_MAX,
       },
       { entropy: this.#entropy, verifySignature: signatures.verify, rules: verifierRules },
     )
@@ -192,7 +201,7 @@ export class CoreVerifier {
         return this.#request('sync', effect.question, effect.question.nonce)
       case 'wake':
         return heap.push(
-          this.clocks.trueMicros(effect.atMicros + this.#lostMicros),
+          this.clocks.trueMicros(effect.atMicros + this.#lostMicros - this.#set),
           Kind.wake,
           this.index,
           this.life,
@@ -204,7 +213,7 @@ export class CoreVerifier {
       case 'fetch-entries':
         return this.#request('entries', effect.after, effect.fetch)
       case 'fetch-snapshot':
-        return this.#request('snapshot', undefined, effect.fetch)
+        return this.#request('snapshot', this.incarnation, effect.fetch)
       case 'acknowledge':
         judge.acknowledged(this.index, effect.acknowledgement)
         return this.#acknowledge(effect.acknowledgement)
@@ -303,9 +312,12 @@ export class CoreVerifier {
   present(token: SimToken): void {
     const arrivedMicros = this.localMicros()
     const decision = this.#decide(token, arrivedMicros)
-    if (decision.verdict !== 'stale') return this.#world.judge.decided(this, token, decision, 0)
-    const { heap } = this.#world
-    const waiting = { token, arrivedMicros, life: this.life, isDone: false }
+    const { heap, bug, judge } = this.#world
+    const found = bug.verdict === 'before-the-await' ? decision : undefined
+    if (found === undefined && decision.verdict !== 'stale') {
+      return judge.decided(this, token, decision, 0)
+    }
+    const waiting = { token, arrivedMicros, life: this.life, isDone: false, found }
     this.#waiting.push(waiting)
     heap.push(heap.nowMicros + WAIT_MICROS_MAX, Kind.decideAgain, this.index, 0, waiting)
   }
@@ -316,7 +328,7 @@ export class CoreVerifier {
     if (waiting.isDone || waiting.life !== this.life) return
     waiting.isDone = true
     this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
-    const decision = this.#decide(waiting.token, waiting.arrivedMicros)
+    const decision = waiting.found ?? this.#decide(waiting.token, waiting.arrivedMicros)
     const waited = this.localMicros() - waiting.arrivedMicros
     this.#world.judge.decided(this, waiting.token, decision, waited)
   }
@@ -325,7 +337,7 @@ export class CoreVerifier {
   #again(): void {
     for (let i = this.#waiting.length - 1; 0 <= i; i--) {
       const waiting = this.#waiting[i]
-      if (waiting === undefined) continue
+      if (waiting === undefined || waiting.found !== undefined) continue
       const decision = this.#decide(waiting.token, waiting.arrivedMicros)
       if (decision.verdict === 'stale') continue
       waiting.isDone = true
@@ -344,6 +356,8 @@ export class CoreVerifier {
 }
 
 const REQUEST_BYTES = 400
+/** Fewer than a long run has, so that some are let go of and read again. */
+const SIGNATURES_KEPT_MAX = 2048
 /** How often, of the heads applied, the state goes to disk. */
 const KEEP = 0.02
 /** Names are labels: several verifiers have the same. */

@@ -7,6 +7,7 @@ import { encodeBase64url } from '#kernel/base64url.ts'
 import type { Entropy } from '#kernel/clock.ts'
 import { type Chance, chanceOf, entropyOf } from '#sim/chance.ts'
 import { clocksOf } from '#sim/clocks.ts'
+import type { PlantedBug } from '#sim/planted-bug.ts'
 import type { Jwk, VerifierEvent } from '#verifier/protocol.ts'
 import type { Rules } from '#verifier/rules.ts'
 import type { SimCredential } from './credentials.ts'
@@ -41,6 +42,7 @@ export interface CoreParts {
   readonly signatures: Signatures
   readonly verifierRules: Rules
   readonly authorityRules: AuthorityRules
+  readonly bug: PlantedBug
 }
 
 /** A world of cores: everything that decides is the real thing, and all around it is simulated. */
@@ -50,6 +52,7 @@ export class CoreWorld {
   readonly signatures: Signatures
   readonly verifierRules: Rules
   readonly authorityRules: AuthorityRules
+  readonly bug: PlantedBug
   readonly plan: CorePlan
   readonly policy: Policy
   readonly faults: CoreFaults
@@ -75,12 +78,14 @@ export class CoreWorld {
   /** Heads that somebody kept, to play them again. */
   readonly #kept: string[] = []
 
-  constructor({ request, seed, signatures, verifierRules, authorityRules }: CoreParts) {
+  constructor(parts: CoreParts) {
+    const { request, seed, signatures, verifierRules, authorityRules, bug } = parts
     this.request = request
     this.seed = seed
     this.signatures = signatures
     this.verifierRules = verifierRules
     this.authorityRules = authorityRules
+    this.bug = bug
     this.plan = corePlanOf(request, seed)
     const { plan } = this
     this.faults = drawCoreFaults(plan, seed)

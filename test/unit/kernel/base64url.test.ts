@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeBase64url, decodeBase64urlAt, encodeBase64url } from '#kernel/base64url.ts'
+import {
+  decodeBase64url,
+  decodeBase64urlAt,
+  encodeBase64url,
+  encodeByHand,
+} from '#kernel/base64url.ts'
 
 /** Node's own reader is lenient, so a text is canonical if it is what its bytes are written as. */
 const plainly = (text: string): Uint8Array | undefined => {
@@ -25,6 +30,7 @@ describe('base64url', () => {
         else {
           seen.good++
           expect(encodeBase64url(expected)).toBe(text)
+          expect(encodeByHand(expected)).toBe(text)
         }
       }),
       { numRuns: 3000 },

@@ -3,7 +3,9 @@ import type { Kit } from '#cli/kit.ts'
 import { below, type Outcome, record } from '#cli/view.ts'
 import {
   defaultsOf,
+  isCoreScenario,
   type ScenarioName,
+  scenarioNames,
   simulatedModes,
   simulationLimits as limits,
 } from '#contract/simulation.ts'
@@ -57,6 +59,7 @@ export async function simulateAndShow(
   const { skew, leeway, naiveLeeway = leeway, loss, mode, ...rest } = input
   const defaults = defaultsOf(scenario)
   const { ttl = defaults.ttlSeconds } = rest
+  refuseIdle(scenario, { '--mode': mode, '--loss': loss })
   refuseTooLong('--skew', skew, limits.skewSecondsMax)
   refuseTooLong('--leeway', leeway, limits.leewaySecondsMax)
   refuseTooLong('--naive-leeway', naiveLeeway, limits.leewaySecondsMax)
@@ -106,6 +109,18 @@ function refuseTooLong(flag: string, seconds: number, most: number): void {
   refuse('usage-invalid', `${flag}: it is more than ${formatDuration(most)}`, {
     next: 'credctl simulate run --help',
   })
+}
+
+/** A knob that turns nothing would be taken for one that changes nothing. */
+function refuseIdle(scenario: ScenarioName, knobs: Readonly<Record<string, unknown>>): void {
+  if (isCoreScenario(scenario)) return
+  for (const [flag, value] of Object.entries(knobs)) {
+    if (value === undefined) continue
+    const where = scenarioNames.filter(isCoreScenario).join(', ')
+    refuse('usage-invalid', `${flag}: it has no part in ${scenario}, only in ${where}`, {
+      next: 'credctl simulate list',
+    })
+  }
 }
 
 const speedOf = (events: number, milliseconds: number): string => {
