@@ -42,6 +42,8 @@ export class AuthorityNode {
   /** Told apart by this: events of a life before the last crash are passed over. */
   #life = 0
   #isTelling = false
+  /** When the heads that are under way were begun, the oldest first. */
+  readonly #begun = new Set<number>()
   readonly #limits: StalenessLimits
   readonly #maxTtl: number
 
@@ -76,6 +78,7 @@ export class AuthorityNode {
     this.isUp = false
     this.#life++
     this.#issued.clear()
+    this.#begun.clear()
     this.#gathered = []
     this.#isGathering = false
     this.#isTelling = false
@@ -98,7 +101,17 @@ export class AuthorityNode {
   onHeartbeat(life: number): void {
     if (life !== this.#life) return
     this.beat()
+    this.#noteSlowness()
     this.tell()
+  }
+
+  /** A head that waits, as for the lock of the feed's row, is a trouble before it is there. */
+  #noteSlowness(): void {
+    const [oldest] = this.#begun
+    const { heap } = this.#world
+    if (oldest !== undefined && TROUBLE_MICROS < heap.nowMicros - oldest) {
+      this.#world.trouble(undefined)
+    }
   }
 
   /** Something was committed, by this node or another: whoever listens hears of it soon. */
@@ -301,6 +314,7 @@ export class AuthorityNode {
     const { transactions, heap } = this.#world
     const listeners = [...this.streams]
     const begunMicros = heap.nowMicros
+    this.#begun.add(begunMicros)
     let state: FeedState | undefined
     let text = ''
     transactions.begin(this.index, {
@@ -315,6 +329,7 @@ export class AuthorityNode {
         text = this.#head(at)
       },
       done: (result) => {
+        this.#begun.delete(begunMicros)
         if (TROUBLE_MICROS < heap.nowMicros - begunMicros) this.#world.trouble(undefined)
         if (!(result instanceof Problem) && state !== undefined) this.#send(listeners, state, text)
       },
