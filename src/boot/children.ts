@@ -18,15 +18,23 @@ export const systemChildren: Children = {
       async () => undefined,
     ),
   runBetween,
-  capture,
+  capture: (child, stdin) => capture(child, stdin),
 }
 
 /** What a helper prints is an answer or an error, and neither is long. */
 const CAPTURED_CHARACTERS_MAX = 1024 * 1024
+/** A helper asks its own service for a token or two; one that hangs must not hang the job. */
+const CAPTURED_MS_MAX = 60_000
 
-function capture({ command, args, env }: Child, stdin: string): Promise<Captured> {
+/** As a shell tells of one that was killed: 128 and the number of the signal. */
+export function capture(
+  { command, args, env }: Child,
+  stdin: string,
+  timeoutMs = CAPTURED_MS_MAX,
+): Promise<Captured> {
   const { promise, resolve } = Promise.withResolvers<Captured>()
-  const child = spawn(command, [...args], { stdio: 'pipe', env: { ...env } })
+  const limits = { timeout: timeoutMs, killSignal: 'SIGKILL' } as const
+  const child = spawn(command, [...args], { stdio: 'pipe', env: { ...env }, ...limits })
   let out = ''
   let err = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

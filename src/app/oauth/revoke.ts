@@ -3,6 +3,7 @@ import { authorityTime } from '#app/feed.ts'
 import { verifyToken } from '#app/verify-token.ts'
 import type { Client } from '#domain/client/client.ts'
 import { refuseClient } from '#domain/oauth/presented.ts'
+import type { Revocation } from '#domain/revocation/revocation.ts'
 import { refuse } from '#kernel/problem.ts'
 import { callingClient, contextOf, type OauthCore } from './core.ts'
 import type { OauthRequest } from './grants.ts'
@@ -76,22 +77,23 @@ export async function revokeHeld(core: OauthCore, request: OauthRequest): Promis
   const { verdict, claims, revocationId } = await verifyToken(core.deps, { token, scopes: [] })
   if (claims === undefined || verdict === 'invalid') return { result: 'unknown' }
   const credentialId = String(claims['jti'])
-  // A suspension ends by itself, and what was given back must not live again with it.
-  if (verdict === 'revoked' && !(await isSuspension(core, revocationId))) {
-    return { result: 'already-revoked', credentialId }
-  }
+  const earlier = verdict === 'revoked' ? await earlierOf(core, revocationId) : undefined
+  if (earlier?.final === true) return { result: 'already-revoked', credentialId }
   if (verdict === 'expired' && !(await hasDescendants(core, credentialId))) {
     return { result: 'expired', credentialId }
   }
+  // Also where it is dead already: a suspension ends by itself, another revocation may be lifted, and
+  // what was given back must not live again by either.
   await core.selfRevocations.revoke(credentialId, holderOf(credentialId, request))
-  return { result: 'revoked', credentialId }
+  const isDead = earlier !== undefined && !earlier.suspends
+  return { result: isDead ? 'already-revoked' : 'revoked', credentialId }
 }
 
-const isSuspension = async ({ deps }: OauthCore, id: string | undefined): Promise<boolean> => {
-  if (id === undefined) return false
-  const revocation = await deps.store.read((tx) => tx.findRevocation(id))
-  return revocation?.suspends === true
-}
+const earlierOf = async (
+  { deps }: OauthCore,
+  id: string | undefined,
+): Promise<Revocation | undefined> =>
+  id === undefined ? undefined : deps.store.read((tx) => tx.findRevocation(id))
 
 /** Nobody has said who it is; on record is what was shown. */
 const holderOf = (credentialId: string, { origin, requestId }: OauthRequest): Context => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { systemChildren } from '#boot/children.ts'
+import { capture, systemChildren } from '#boot/children.ts'
 
 const node = (script: string) => ({
   command: process.execPath,
@@ -33,5 +33,10 @@ describe('a helper program', () => {
     expect(await systemChildren.capture(node('process.kill(process.pid)'), '')).toMatchObject({
       status: 143,
     })
+  })
+
+  it('that hangs is ended, so that it does not hang the job', async () => {
+    const ended = await capture(node('setInterval(() => undefined, 1000)'), '', 50)
+    expect(ended).toMatchObject({ status: 128 + 9 })
   })
 })

@@ -4,7 +4,7 @@ import { readTokenIds } from '#cli/commands/revoke/selection.ts'
 import { confirm, confirmationFlags, mustBeConfirmable } from '#cli/confirm.ts'
 import { many, text } from '#cli/flags.ts'
 import { below, record } from '#cli/view.ts'
-import { Problem } from '#kernel/problem.ts'
+import { Problem, refuse } from '#kernel/problem.ts'
 import { type Lifted, liftedItemShape, liftedShape, type Revocation } from './shape.ts'
 
 /** `credctl revocation lift`: the only undo, of a revocation as a whole or of a part. */
@@ -23,12 +23,13 @@ export const revocationLift = defineCommand({
       placeholder: 'ID',
       complete: 'credential',
     }),
-    justification: text('Why, for the audit log'),
+    reason: text('Why, in your words, for the audit log', { placeholder: 'TEXT' }),
+    justification: text('The same as --reason'),
     ...confirmationFlags,
   },
   examples: [
     {
-      run: 'credctl revocation lift rev_01j9 --justification "false alarm"',
+      run: 'credctl revocation lift rev_01j9 --reason "false alarm"',
       about: 'Undo a revocation',
     },
     {
@@ -44,7 +45,12 @@ export const revocationLift = defineCommand({
   },
   seeAlso: ['revocation unblock', 'revocation show'],
 
-  async run(kit, { id, onlyToken, justification, yes, confirm: phrase }) {
+  async run(kit, { id, onlyToken, reason, justification = reason, yes, confirm: phrase }) {
+    if (reason !== undefined && justification !== reason) {
+      refuse('usage-invalid', '--reason and --justification say two things', {
+        next: 'give one of them',
+      })
+    }
     mustBeConfirmable(kit, { yes, confirm: phrase })
     const tokens = await readTokenIds(kit, onlyToken, '--only-token')
     const admin = await kit.admin()

@@ -22,8 +22,8 @@ export async function issueToJob(kit: Kit, input: Input): Promise<Outcome> {
     await show(kit, issued, place)
     await file?.close()
   } catch (failure) {
-    if (issued === undefined) await file?.discard()
-    else await takeBack(kit, issued)
+    await file?.discard()
+    if (issued !== undefined) await takeBack(kit, issued)
     throw failure
   }
   return {}

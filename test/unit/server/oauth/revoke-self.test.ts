@@ -69,6 +69,17 @@ describe('giving back a token that one holds', () => {
     expect(await verdictOf(world, token)).toBe('revoked')
   })
 
+  it('stays dead when what revoked it before is lifted', async () => {
+    const { world, token, giveBack } = await stage()
+    const selector = { tokens: [idOf(token)] }
+    const { revocation } = await world.admin.revoke({ selector, reason: 'testing' })
+    expect(await giveBack(token)).toEqual(done('already-revoked', token))
+    await world.admin.liftRevocation({ id: revocation?.id ?? '' })
+    expect(await verdictOf(world, token)).toBe('revoked')
+    expect(await giveBack(token)).toEqual(done('already-revoked', token))
+    expect((await world.admin.listRevocations({})).items).toHaveLength(2)
+  })
+
   it('is done with what has expired', async () => {
     const { world, token, giveBack } = await stage()
     world.clock.advance(3_600_000)

@@ -14,7 +14,7 @@ describe('lift --only-token', () => {
   it('gives these back and nothing else, and names what keeps the rest', async () => {
     const on = await revoked()
     const ran = await on.run(
-      `revocation lift ${on.id} --only-token ${idOf(on, 0)} --justification mistaken`,
+      `revocation lift ${on.id} --only-token ${idOf(on, 0)} --reason mistaken`,
       {
         tty: true,
         answers: [{ to: 'confirm', about: /Give 1 token .*The rest stays revoked/, answer: true }],

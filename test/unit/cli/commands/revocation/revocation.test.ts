@@ -109,6 +109,14 @@ describe('lift', () => {
     await on.world.admin.issueTokens({ clientId: 'deploy-bot' })
   })
 
+  it('takes one reason, and not two', async () => {
+    const on = await revoked()
+    const two = await on.run(`revocation lift ${on.block} --reason a --justification b -y`)
+    expect(two).toMatchObject({ status: 2, err: expect.stringMatching(/two things/) })
+    const same = await on.run(`revocation lift ${on.block} --reason a --justification a -y`)
+    expect(same.status).toBe(0)
+  })
+
   it('prints { revocation, alreadyLifted, revived }, and twice is success', async () => {
     const on = await revoked()
     const first = await on.run(`revocation lift ${on.plain} -y -o json`)
