@@ -38,7 +38,8 @@ describe('serve', () => {
     const { token, credential } = await home.json(['token', 'issue', '--client', 'bot'])
     const { headers, body: set } = await urlApi(server.url)('/.well-known/jwks.json')
     expect(headers['cache-control']).toMatch(/^public, max-age=\d+$/)
-    expect(set.keys).toHaveLength(2)
+    // The two that signed tokens, and the one that signs status lists.
+    expect(set.keys).toHaveLength(3)
     expect(Object.keys(set.keys[0])).not.toContain('d')
 
     const expected = { issuer: ISSUER, audience: ISSUER }
