@@ -90,6 +90,12 @@ export const isBare = (server: string): boolean => {
   return protocol === 'http:' && !LOOPBACK.test(hostname)
 }
 
+/** Whether nobody but this very machine answers there, and needs no certificate to. */
+export const isPlainLoopback = (server: string): boolean => {
+  const url = URL.parse(server)
+  return url?.protocol === 'http:' && LOOPBACK.test(url.hostname)
+}
+
 /** A server as it is named, without any credential. Refusal: `usage-invalid`. */
 export function remoteTarget({ server, caCert }: Remote): HttpTarget {
   const url = URL.parse(server)

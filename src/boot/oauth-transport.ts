@@ -14,6 +14,7 @@ import { createOauthEndpoints } from '#server/oauth/endpoints.ts'
 import {
   type Dispose,
   isBare,
+  isPlainLoopback,
   newRequestId,
   openHere,
   purgeSome,
@@ -159,6 +160,8 @@ function jsonOf(text: string): unknown {
  */
 function mustBeThere({ url }: HttpTarget, issuer: string): void {
   if (canonical(url) === canonical(issuer)) return
+  // On trial on one machine, where a free port was taken: such a name is good nowhere else.
+  if (isPlainLoopback(url) && isPlainLoopback(issuer)) return
   refuse(
     'usage-invalid',
     `the authority at ${canonical(url)} calls itself ${canonical(issuer)}, and an identity token for that name would be good there`,

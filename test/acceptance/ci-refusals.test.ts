@@ -96,6 +96,21 @@ describe('over the network', () => {
     expect(asked).toHaveLength(1)
   })
 
+  it('an authority on trial, on a free port of this machine, need not be found by its name', async () => {
+    const { ci, machine, env: trusted } = await ciStage('github-actions')
+    const trying = async (issuer: string) => {
+      const home = await makeHome()
+      await home.json(['init', '--issuer', issuer])
+      const { url } = await home.serve()
+      const env = { ...trusted, ...ci.github(JOB).env }
+      const { status, err } = await machine.run([...ISSUE, '--server', url, '-o', 'token'], { env })
+      return { status, isNamed: /calls itself/.test(err) }
+    }
+    // No trust lets the job in, which is asked only once there is an identity token.
+    expect(await trying('http://127.0.0.1:7420')).toEqual({ status: 5, isNamed: false })
+    expect(await trying('https://auth.example.com')).toEqual({ status: 2, isNamed: true })
+  })
+
   it('a CI system or an authority that does not answer is for another time', async () => {
     const machine = await makeHome()
     const dead = 'https://127.0.0.1:9'
