@@ -71,8 +71,8 @@ async function issueAll(deps: Deps, node: FeedNode): Promise<void> {
 }
 
 async function issueGroup(deps: Deps, node: FeedNode, group: readonly WantedHead[]): Promise<void> {
-  await prepare(deps, node)
-  const { refusals, head } = await deps.store.write((tx) => writeHead(deps, node, tx, group))
+  const live = await prepare(deps, node)
+  const { refusals, head } = await deps.store.write((tx) => writeHead(deps, live, tx, group))
   if (head !== undefined) committed(deps, node, head)
   group.forEach((wanted, i) => {
     const refusal = refusals[i]
@@ -96,12 +96,13 @@ function signedHead(
 }
 
 /** What needs no lock is done before it, so that a start with a long feed holds up nobody. */
-async function prepare(deps: Deps, node: FeedNode): Promise<void> {
-  node.live ??= await deps.store.read(async (tx) => rebuilt(tx, await tx.feed()))
-  if (node.isPrepared) return
+async function prepare(deps: Deps, node: FeedNode): Promise<LiveCache> {
+  const live = (node.live ??= await deps.store.read(async (tx) => rebuilt(tx, await tx.feed())))
+  if (node.isPrepared) return live
   await ensureKey(deps, 'feed')
   await deps.store.read((tx) => findLongerTtl(deps, tx))
   node.isPrepared = true
+  return live
 }
 
 interface WrittenHead {
@@ -116,7 +117,7 @@ interface WrittenHead {
 
 async function writeHead(
   deps: Deps,
-  node: FeedNode,
+  live: LiveCache,
   tx: Writing,
   group: readonly WantedHead[],
 ): Promise<{ refusals: readonly (Problem | undefined)[]; head?: WrittenHead }> {
@@ -141,7 +142,7 @@ async function writeHead(
       floor: await tx.feedFloor(),
       maxTtl: longestTtlSeconds(deps, state.timeMicros),
       feed,
-      news: await newsOf(tx, node.live, state),
+      news: await newsOf(tx, live, state),
       clock,
     },
   }
@@ -209,8 +210,7 @@ type News = Continued | { readonly rebuilt: LiveCache }
 const PAGE = 500
 
 /** What was appended since `live`; all anew where the feed does not continue what that was made of. */
-async function newsOf(tx: Reading, live: LiveCache | undefined, state: FeedState): Promise<News> {
-  if (live === undefined) return { rebuilt: await rebuilt(tx, state) }
+async function newsOf(tx: Reading, live: LiveCache, state: FeedState): Promise<News> {
   const entries: FeedEntry[] = []
   let end: Pick<LiveCache, 'position' | 'chain'> = live
   while (end.position < state.position) {
@@ -231,7 +231,7 @@ async function rebuilt(tx: Reading, { position, chain }: FeedState): Promise<Liv
     const page = await tx.feedEntries(after, PAGE)
     applyAll(state, page)
     const last = page.at(-1)
-    if (last === undefined || page.length < PAGE) return { state, position, chain }
+    if (last === undefined) return { state, position, chain }
     after = last.position
   }
 }

@@ -135,13 +135,12 @@ export async function activeKey(
   purpose: KeyPurpose = 'token',
 ): Promise<{ key: Key; sealed: Uint8Array }> {
   const { items } = await tx.listKeys({ purpose, states: ['active'] }, { limit: 1 })
-  const [key] = items
-  const sealed = key === undefined ? undefined : await tx.sealedKey(key.id)
-  if (key === undefined || sealed === undefined) {
-    return refuse('key-unknown', 'there is no active signing key', { next: 'credctl key rotate' })
-  }
-  return { key, sealed }
+  const key = items[0] ?? refuseKeyless()
+  return { key, sealed: (await tx.sealedKey(key.id)) ?? refuseKeyless() }
 }
+
+const refuseKeyless = (): never =>
+  refuse('key-unknown', 'there is no active signing key', { next: 'credctl key rotate' })
 
 function newCredential(
   { entropy }: Deps,

@@ -63,21 +63,13 @@ interface Asking {
 
 /** Puts the incarnation on record, or says why it is given no head. */
 async function admit(deps: Deps, tx: Writing, asking: Asking): Promise<Problem | undefined> {
-  const { verifierId, request, time } = asking
+  const { verifierId, request } = asking
   const credential = await credentialProblem(tx, verifierId)
   if (credential instanceof Problem) return credential
   const stranger = audienceProblem(credential, request.audiences)
   if (stranger !== undefined) return stranger
-  const { applied } = request
-  const parted = applied === undefined ? undefined : await divergence(tx, await tx.feed(), applied)
-  if (applied !== undefined && parted !== undefined) {
-    // An old database that was copied back has forgotten what was revoked since: nothing is signed
-    // with it, neither heads nor tokens, until an operator has looked.
-    const { position, chain } = applied
-    const seenBy = `verifier ${request.name} (${request.incarnation})`
-    await tx.recordDivergence({ position, chain, seenBy, at: time.at })
-    return diverged(deps, request.incarnation, parted)
-  }
+  const parted = await partedProblem(deps, tx, asking)
+  if (parted !== undefined) return parted
   const known = await tx.findIncarnation(request.incarnation)
   // Whose it is is not told: to anybody else it is as unknown as any other.
   if (known !== undefined && known.verifierId !== verifierId) {
@@ -87,6 +79,23 @@ async function admit(deps: Deps, tx: Writing, asking: Asking): Promise<Problem |
   if (exhausted !== undefined) return exhausted
   await tx.upsertIncarnation(onRecord(deps, known, asking))
   return undefined
+}
+
+/**
+ * An old database that was copied back has forgotten what was revoked since: nothing is signed with
+ * it, neither heads nor tokens, until an operator has looked.
+ */
+async function partedProblem(
+  deps: Deps,
+  tx: Writing,
+  { request: { applied, name, incarnation }, time: { at } }: Asking,
+): Promise<Problem | undefined> {
+  if (applied === undefined) return undefined
+  const parted = await divergence(tx, await tx.feed(), applied)
+  if (parted === undefined) return undefined
+  const { position, chain } = applied
+  await tx.recordDivergence({ position, chain, seenBy: `verifier ${name} (${incarnation})`, at })
+  return diverged(deps, incarnation, parted)
 }
 
 function audienceProblem(

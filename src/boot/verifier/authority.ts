@@ -68,6 +68,7 @@ export interface AuthorityOptions {
   readonly urls: readonly string[]
   readonly incarnation: string
   readonly msMax: typeof patience
+  readonly snapshotBytesMax?: number
 }
 
 const ANSWER_BYTES_MAX = 256 * 1024
@@ -79,7 +80,7 @@ const SPREAD_MS_MAX = 1000
 
 export function createAuthority(
   client: HttpClient,
-  { urls, incarnation, msMax }: AuthorityOptions,
+  { urls, incarnation, msMax, snapshotBytesMax = SNAPSHOT_BYTES_MAX }: AuthorityOptions,
 ): Authority {
   let at = 0
   const usedBy: Record<Errand, number> = { sync: 0, fetch: 0, stream: 0 }
@@ -126,7 +127,8 @@ export function createAuthority(
       use('fetch')
       const url = urlOf('/snapshot', { incarnation })
       const accept = 'application/jsonl'
-      return readSnapshot(client, { method: 'GET', url, accept, msMax: msMax.snapshot })
+      const call: Call = { method: 'GET', url, accept, msMax: msMax.snapshot }
+      return readSnapshot(client, call, snapshotBytesMax)
     },
     stream: (after, receiver) => {
       use('stream')
@@ -204,7 +206,11 @@ function refusalReader(status: () => number): Pick<Receiver, 'took'> & { failure
 }
 
 /** `{ "head": … }`, then an entry a line. */
-function readSnapshot(client: HttpClient, call: Call): Promise<Snapshot | Failure> {
+function readSnapshot(
+  client: HttpClient,
+  call: Call,
+  bytesMax: number,
+): Promise<Snapshot | Failure> {
   return new Promise((resolve) => {
     const lines: string[] = []
     const reader = createLineReader((line) => lines.push(line), ENTRY_CHARACTERS_MAX)
@@ -219,7 +225,7 @@ function readSnapshot(client: HttpClient, call: Call): Promise<Snapshot | Failur
       took(chunk) {
         if (status !== 200) return refusal.took(chunk)
         bytes += chunk.length
-        return bytes <= SNAPSHOT_BYTES_MAX && reader.push(chunk)
+        return bytes <= bytesMax && reader.push(chunk)
       },
       ended() {
         if (status !== 200) return resolve(refusal.failure())

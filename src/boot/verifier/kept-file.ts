@@ -38,9 +38,9 @@ export async function readKept(path: string, issuer: string): Promise<Kept | str
 async function readOpened(file: FileHandle, issuer: string): Promise<Kept | string> {
   const { uid, mode, size } = await file.stat()
   if ((mode & constants.S_IFMT) !== constants.S_IFREG) return 'it is no file'
-  const isMine = process.getuid === undefined || uid === process.getuid()
-  const isWindows = process.platform === 'win32'
-  if (!isWindows && (!isMine || (mode & OTHERS_WRITE) !== 0)) return 'others may write to it'
+  // Windows has neither: there the folder's access list says who may.
+  const isOthers = uid !== process.getuid?.() || (mode & OTHERS_WRITE) !== 0
+  if (isOthers && process.platform !== 'win32') return 'others may write to it'
   if (FILE_BYTES_MAX < size) return 'it is larger than any state'
   const lines: string[] = []
   const reader = createLineReader((line) => lines.push(line), LINE_CHARACTERS_MAX)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { feedNode } from '#app/feed-node.ts'
 import type { HeadClaims } from '#domain/feed/head.ts'
+import { position } from '#domain/feed/position.ts'
 import type { Store } from '#store/port.ts'
 import { createWorld, refusalOf, remote, type TestWorld } from '../world.ts'
 import { acknowledgementOf, claimsOf, follower, question } from './feed-world.ts'
@@ -131,6 +132,29 @@ describe('an acknowledgement', () => {
     const wrong = { ...acknowledgementOf(id, later), position: head.position, chain: head.chain }
     expect((await refusalOf(v.acknowledgeFeed(wrong))).code).toBe('feed-diverged')
     expect(alarms).toEqual(['feed-diverged'])
+  })
+
+  it('is held against its head also where the feed cannot contradict it any more', async () => {
+    const { world, alarms, id, head, v } = await following()
+    await world.admin.rotateKey({})
+    await world.admin.rotateKey({})
+    const later = await synced(world, id)
+    const step = { floor: later.position, endedBeforeSeconds: 0, limit: 100 }
+    expect(await world.store.write((tx) => tx.compactFeed(step))).toBeGreaterThan(0)
+    const gone = position(1, 1)
+    expect(await world.store.read((tx) => tx.feedEntry(gone))).toBeUndefined()
+    // The head of before was issued here: moved to a place that is gone, only it can show the lie.
+    feedNode(world.store).issued.set(head.time, { ...head, position: gone })
+    const collected = acknowledgementOf(id, { ...head, position: gone })
+    for (const wrong of [
+      { ...collected, chain: 'c'.repeat(43) },
+      { ...acknowledgementOf(id, later), position: gone },
+    ]) {
+      expect((await refusalOf(v.acknowledgeFeed(wrong))).code).toBe('feed-diverged')
+    }
+    expect(alarms).toEqual(['feed-diverged', 'feed-diverged'])
+    expect((await onRecord(world, id))?.acknowledged).toBeUndefined()
+    await v.acknowledgeFeed(collected)
   })
 
   it('of a head that this node does not remember has the verifier sync', async () => {

@@ -4,10 +4,12 @@ import { feedNode } from '#app/feed-node.ts'
 import { issueHead } from '#app/heads.ts'
 import { watchClock } from '#app/stepped-clock.ts'
 import type { Deps } from '#app/deps.ts'
+import { chainOver } from '#domain/feed/entry.ts'
 import { createLiveState } from '#domain/feed/live-state.ts'
+import { ORIGIN, type Position } from '#domain/feed/position.ts'
 import { defaultPolicy, type Policy } from '#domain/policy/policy.ts'
 import { Problem } from '#kernel/problem.ts'
-import type { Store } from '#store/port.ts'
+import type { Store, Writing } from '#store/port.ts'
 import { BEGINNING, createWorld, refusalOf, type TestWorld } from '../world.ts'
 import { digestAt } from './feed-world.ts'
 
@@ -140,6 +142,48 @@ describe('a head', () => {
     const { chain } = await world.store.read((tx) => tx.feed())
     node.live = foreign(position - 1, chain)
     await known()
+  })
+
+  it('is made anew where entries are gone that should continue what was remembered', async () => {
+    const world = await withTokens()
+    await issueHead(world.deps)
+    await world.admin.rotateKey({})
+    const { position: end } = await world.store.read((tx) => tx.feed())
+    let questions = 0
+    const gone = (tx: Writing): Writing => ({
+      ...tx,
+      async feedEntries(after, limit) {
+        if (after < ORIGIN) return tx.feedEntries(after, limit)
+        questions += 1
+        if (1 < questions && after < end) throw new Error('it asks for what is not there again')
+        return []
+      },
+    })
+    const write: Store['write'] = world.store.write.bind(world.store)
+    Object.assign(world.store, {
+      write: ((work) => write((tx) => work(gone(tx)))) satisfies Store['write'],
+    })
+    const { claims } = await issueHead(world.deps)
+    expect(questions).toBeGreaterThan(0)
+    expect(claims.digest).toBe(await digestAt(world, claims))
+  })
+
+  it('is none where an entry cannot be read: nobody knows what is in force', async () => {
+    const world = await withTokens()
+    await issueHead(world.deps)
+    await world.store.write(async (tx) => {
+      const { position, chain, timeMicros } = await tx.feed()
+      const at = (position + 1) as Position
+      const bytes = new TextEncoder().encode(`{"position":${at},"op":"revoke","id":"rev_1"}`)
+      const entry = { position: at, op: 'revoke', bytes, chain: chainOver(chain, bytes) } as const
+      await tx.appendFeed(entry, timeMicros + 1)
+    })
+    const restarted: Deps = { ...world.deps, store: { ...world.store } }
+    for (const deps of [world.deps, restarted]) {
+      const refusal = await refusalOf(issueHead(deps))
+      expect(refusal.code).toBe('store-corrupt')
+      expect(refusal.next).toMatch(/credctl restore/)
+    }
   })
 
   it('is held against acknowledgements for so many heads, and no more', async () => {

@@ -1,10 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { activeKey } from '#app/mint.ts'
 import { adminScopes } from '#domain/client/admin-scopes.ts'
 import { matchesPattern } from '#domain/revocation/pattern.ts'
 import { createOperations } from '#server/operations.ts'
 import { createNodeSigner } from '#signer/node-signer.ts'
-import { createWorld, LOCAL, refusalOf, remote, type TestWorld } from '../world.ts'
+import {
+  BEGINNING,
+  createWorld,
+  ISSUER,
+  LOCAL,
+  refusalOf,
+  remote,
+  type TestWorld,
+} from '../world.ts'
 import { opened } from './forge.ts'
 
 async function withClient(
@@ -180,6 +189,16 @@ describe('issuing refuses', () => {
     )
     world.clock.advance(1_000)
     expect((await world.admin.issueTokens({ clientId: 'bot' })).items).toHaveLength(1)
+  })
+
+  it('without a key to sign with', async () => {
+    const world = await createWorld({ bare: true })
+    await world.store.write((tx) => tx.createAuthority({ issuer: ISSUER, createdAt: BEGINNING }))
+    const refusal = await refusalOf(world.admin.issueTokens({ clientId: 'bot' }))
+    expect(refusal).toMatchObject({ code: 'key-unknown', next: 'credctl key rotate' })
+    const { store } = await createWorld()
+    const lost = store.read((tx) => activeKey({ ...tx, sealedKey: async () => undefined }))
+    expect((await refusalOf(lost)).code).toBe('key-unknown')
   })
 
   it('with a key that cannot be opened, and leaves no record of tokens that nobody got', async () => {

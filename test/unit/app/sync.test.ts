@@ -5,6 +5,7 @@ import { position } from '#domain/feed/position.ts'
 import { defaultPolicy } from '#domain/policy/policy.ts'
 import { encodeBase64url } from '#kernel/base64url.ts'
 import { instant } from '#kernel/instant.ts'
+import type { Store, Writing } from '#store/port.ts'
 import { BEGINNING, createWorld, ISSUER, refusalOf, remote, type TestWorld } from '../world.ts'
 import { acknowledgementOf, claimsOf, digestAt, follower, question } from './feed-world.ts'
 
@@ -243,6 +244,29 @@ describe('a credential', () => {
     // Heads for 60 s from its last sync, and each a lease of 30 s.
     world.clock.advance(90_001)
     await v.syncFeed(question(first))
+  })
+})
+
+describe('the leases of a credential', () => {
+  it('are counted once in ten seconds, and not for every head', async () => {
+    const world = await createWorld()
+    let counts = 0
+    const counting = (tx: Writing): Writing => ({
+      ...tx,
+      incarnations(filter) {
+        counts += 1
+        return tx.incarnations(filter)
+      },
+    })
+    const write: Store['write'] = world.store.write.bind(world.store)
+    Object.assign(world.store, {
+      write: ((work) => write((tx) => work(counting(tx)))) satisfies Store['write'],
+    })
+    for (const name of ['a', 'b', 'c']) await sync(world, { incarnation: name.repeat(22) })
+    expect(counts).toBe(1)
+    world.clock.advance(10_001)
+    await sync(world)
+    expect(counts).toBe(2)
   })
 })
 

@@ -27,7 +27,10 @@ const acknowledgement = {
   time: 1,
 }
 
-function reach(url: string | readonly string[], options: Partial<HttpOptions> = {}) {
+function reach(
+  url: string | readonly string[],
+  { snapshotBytesMax, ...options }: Partial<HttpOptions> & { snapshotBytesMax?: number } = {},
+) {
   const client = createHttpClient({
     credential: undefined,
     ca: undefined,
@@ -35,7 +38,11 @@ function reach(url: string | readonly string[], options: Partial<HttpOptions> = 
     ...options,
   })
   onTestFinished(() => client.reset())
-  return createAuthority(client, { urls: [url].flat(), incarnation: 'i'.repeat(22), msMax })
+  const authority = { urls: [url].flat(), incarnation: 'i'.repeat(22), msMax }
+  return createAuthority(client, {
+    ...authority,
+    ...(snapshotBytesMax === undefined ? {} : { snapshotBytesMax }),
+  })
 }
 
 /** Patient, but for what a test lets go unanswered. */
@@ -208,6 +215,16 @@ describe('the authority over HTTP', () => {
     expect(await at.snapshot()).toMatchObject({ isFailure: true, status: 0 })
     served.intercept = answering(503, '{"code":"store-busy","detail":"wait"}')
     expect(await at.snapshot()).toMatchObject({ isFailure: true, code: 'store-busy' })
+  })
+
+  it('takes a snapshot of so many bytes, and gives up at one more, though no line is too long', async () => {
+    const served = await testAuthority()
+    const body = '{"head":"h"}\n{"a":1}\n{"b":2}\n'
+    served.intercept = answering(200, body)
+    const enough = reach(served.url, { snapshotBytesMax: body.length })
+    expect(await enough.snapshot()).toMatchObject({ head: 'h' })
+    const tooLittle = reach(served.url, { snapshotBytesMax: body.length - 1 })
+    expect(await tooLittle.snapshot()).toMatchObject({ isFailure: true, status: 0 })
   })
 
   it('takes an answer that was cut for a failure', async () => {

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -12,6 +12,13 @@ async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'credctl-kept-'))
   onTestFinished(() => rm(path, { recursive: true, force: true }))
   return path
+}
+
+/** What of the machine is otherwise for the rest of a test. */
+function replaced<T extends object>(owner: T, name: keyof T, value: unknown): void {
+  const before = Object.getOwnPropertyDescriptor(owner, name) as PropertyDescriptor
+  Object.defineProperty(owner, name, { value, configurable: true, writable: true })
+  onTestFinished(() => void Object.defineProperty(owner, name, before))
 }
 
 const feedKeys = [{ kid: 'k', x: 'x' }]
@@ -137,6 +144,38 @@ describe('the snapshot file', () => {
     },
   )
 
+  it('is passed over where it is another user’s, whatever its mode', async () => {
+    const path = join(await folder(), 'state')
+    await written(path)
+    const { uid } = statSync(path)
+    replaced(process, 'getuid', () => uid + 1)
+    expect(await readKept(path, ISSUER)).toBe('others may write to it')
+  })
+
+  it('is read on Windows, where owner and mode say nothing', async () => {
+    const path = join(await folder(), 'state')
+    await written(path)
+    chmodSync(path, 0o666)
+    replaced(process, 'platform', 'win32')
+    replaced(process, 'getuid', undefined)
+    expect(await readKept(path, ISSUER)).toEqual({ ...snapshot, feedKeys })
+  })
+
+  it('is on the disk before it takes the place of the one before', async () => {
+    const path = join(await folder(), 'state')
+    const handle = await open('.', 'r')
+    const files = Object.getPrototypeOf(handle) as typeof handle
+    await handle.close()
+    const sync = Reflect.get(files, 'sync') as () => Promise<void>
+    const flushed: [number, boolean][] = []
+    replaced(files, 'sync', async function (this: typeof handle) {
+      flushed.push([(await this.stat()).size, existsSync(path)])
+      return sync.call(this)
+    })
+    await written(path)
+    expect(flushed).toEqual([[statSync(path).size, false]])
+  })
+
   it('is passed over where it is a folder', async () => {
     const path = join(await folder(), 'state')
     mkdirSync(path)
@@ -150,6 +189,14 @@ describe('the snapshot file', () => {
     expect(await readKept(path, ISSUER)).toBe('it is larger than any state')
   })
 
+  it('is damaged where its keys are no list', async () => {
+    const path = join(await folder(), 'state')
+    await written(path)
+    const text = (await readFile(path, 'utf8')).replace(/"feedKeys":\[.*?\]/, '"feedKeys":{}')
+    await writeFile(path, text)
+    expect(await readKept(path, ISSUER)).toBe('it is damaged')
+  })
+
   it('passes over keys that are none', async () => {
     const path = join(await folder(), 'state')
     await written(path)
@@ -159,7 +206,27 @@ describe('the snapshot file', () => {
   })
 })
 
+/** A timer as long as a keeper's first, and set after it: it fires after it. */
+const afterFirstPause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1))
+
 describe('keeping', () => {
+  it('plans one fetch for whatever comes before it, and none once it is closed', async () => {
+    const path = join(await folder(), 'state')
+    const { keeper, fetches } = keeperAt(path)
+    for (const position of [7, 8, 9]) keeper.applied(position)
+    await afterFirstPause()
+    expect(fetches).toHaveLength(1)
+    keeper.applied(10)
+    await afterFirstPause()
+    expect(fetches).toHaveLength(1)
+    const other = keeperAt(path)
+    other.keeper.applied(7)
+    other.keeper.close()
+    other.keeper.applied(8)
+    await afterFirstPause()
+    expect(other.fetches).toEqual([])
+  })
+
   it('fetches once for each change, and not while nothing changes', async () => {
     const path = join(await folder(), 'state')
     const { keeper, fetches, until } = keeperAt(path)

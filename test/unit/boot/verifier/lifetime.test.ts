@@ -97,8 +97,46 @@ describe('closing', () => {
     await expect(begun).rejects.toBe('while it reads')
     await until(() => authority.streams.size === 0)
     expect(authority.questions.length).toBeLessThanOrEqual(asked + 1)
-    const never = createVerifier({ ...optionsFor(authority), signal: AbortSignal.abort('no') })
+  })
+
+  it('comes before anything is read, where the signal was aborted before the start', async () => {
+    const snapshotFile = await stateFile()
+    await writeFile(snapshotFile, 'rubbish\n', { mode: 0o600 })
+    const alarms: string[] = []
+    const never = createVerifier({
+      ...optionsFor({ url: 'http://127.0.0.1:1' }),
+      snapshotFile,
+      onAlarm: ({ detail }) => void alarms.push(detail),
+      signal: AbortSignal.abort('no'),
+    })
     await expect(never).rejects.toBe('no')
+    expect(alarms).toEqual([])
+  })
+
+  it('happens also where the signal was aborted in silence, while the file was read', async () => {
+    const authority = await testAuthority()
+    const listeners = new Set<() => void>()
+    const signal = {
+      aborted: false,
+      reason: 'meanwhile',
+      addEventListener: (_: string, listener: () => void) => void listeners.add(listener),
+      removeEventListener: (_: string, listener: () => void) => void listeners.delete(listener),
+    }
+    const starting = startVerifier({ ...optionsFor(authority), signal }, machine)
+    signal.aborted = true
+    await expect(starting).rejects.toBe('meanwhile')
+    await until(() => listeners.size === 0)
+  })
+
+  it('ends a start that waits for its first lease', async () => {
+    const authority = await testAuthority()
+    authority.intercept = () => true
+    const controller = new AbortController()
+    const options = { ...optionsFor(authority), signal: controller.signal }
+    const starting = startVerifier(options, { ...machine, startMsMax: 3_600_000 })
+    await until(() => 0 < authority.requests.length)
+    controller.abort('enough')
+    await expect(starting).rejects.toBe('enough')
   })
 
   it('answers at once who waits for a decision', async () => {
@@ -121,6 +159,17 @@ describe('closing', () => {
 })
 
 describe('a watch', () => {
+  it('is told with what was applied, and not only when all are looked through', async () => {
+    const authority = await testAuthority()
+    const verifier = await started(authority)
+    // The looking through is done at intervals, of which there is none now.
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const gone = ended(verifier, authority.issue())
+    authority.revoke({ clients: ['bot'] })
+    expect(await gone).toMatchObject({ verdict: 'revoked' })
+  })
+
   it('is set by a decision or a token, but not by a copy, which does not know its token', async () => {
     const authority = await testAuthority()
     const verifier = await started(authority)
