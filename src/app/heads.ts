@@ -20,7 +20,7 @@ import { feedNode } from './feed-node.ts'
 import { activeKey, signJws } from './issue.ts'
 import { ensureKey } from './keys.ts'
 import { findLongerTtl, longestTtlSeconds } from './longest-ttl.ts'
-import { refuseSteppedClock, rememberClock } from './stepped-clock.ts'
+import { refuseStandingTime, refuseSteppedClock, rememberClock } from './stepped-clock.ts'
 
 /** A signed head: the JWS of type `feed-head+jwt`, what it says, and the key that signed it. */
 export interface IssuedHead {
@@ -127,6 +127,7 @@ async function writeHead(
   const before = await tx.feed()
   refuseClockBehind(before, clockMicros)
   const clock = refuseSteppedClock(deps, before)
+  refuseStandingTime(deps, before, clockMicros)
   const refusals: (Problem | undefined)[] = []
   for (const { admit } of group) refusals.push(await admit(tx, reading(before, clockMicros)))
   // One of them has shown that this database is an old one; that is to be committed, and no head.

@@ -1,4 +1,4 @@
-import { reading } from '#domain/feed/authority-time.ts'
+import { reading, refuseClockBehind } from '#domain/feed/authority-time.ts'
 import { type ClockReading, PARTED_MICROS_MAX, partedMicros } from '#domain/feed/clock-guard.ts'
 import type { FeedState } from '#domain/feed/entry.ts'
 import { refuse } from '#kernel/problem.ts'
@@ -20,6 +20,20 @@ export function refuseSteppedClock(deps: Deps, state: FeedState): ClockReading |
   return refuse('clock-stepped', node.stopped.detail, {
     next: 'set the clock right (timedatectl), then restart with `credctl serve --confirm-clock`; revoking still works',
   })
+}
+
+/**
+ * Refuses `clock-behind` to heads while the clock has still to catch up with the feed after a start.
+ * Authority time stands still until then, but whoever is given it counts on from there: by more than
+ * the step that verifiers allow for, they would call expired what is not.
+ */
+export function refuseStandingTime(
+  { store, steadyMicros }: Deps,
+  state: FeedState,
+  clockMicros: number,
+): void {
+  if (steadyMicros === undefined || feedNode(store).clock !== undefined) return
+  refuseClockBehind(state, clockMicros, PARTED_MICROS_MAX)
 }
 
 /** Readings that lie further apart were torn: the process stood still between them. */

@@ -33,9 +33,13 @@ const AHEAD_MICROS_MAX = 2_000_000
  * The clock was set back, or was ahead when something was revoked. Tokens minted now would be dated
  * in the feed's future and outlive what policy allows. Revocations go on being recorded.
  */
-export function refuseClockBehind(state: FeedState, clockMicros: number): void {
+export function refuseClockBehind(
+  state: FeedState,
+  clockMicros: number,
+  aheadMicrosMax = AHEAD_MICROS_MAX,
+): void {
   const aheadMicros = state.timeMicros - clockMicros
-  if (aheadMicros <= AHEAD_MICROS_MAX) return
+  if (aheadMicros <= aheadMicrosMax) return
   const seconds = Math.ceil(aheadMicros / 1_000_000)
   refuse(
     'clock-behind',

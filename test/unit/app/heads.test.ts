@@ -5,11 +5,14 @@ import { issueHead } from '#app/heads.ts'
 import { watchClock } from '#app/stepped-clock.ts'
 import type { Deps } from '#app/deps.ts'
 import { chainOver } from '#domain/feed/entry.ts'
+import { reading } from '#domain/feed/authority-time.ts'
 import { createLiveState } from '#domain/feed/live-state.ts'
 import { ORIGIN, type Position } from '#domain/feed/position.ts'
 import { defaultPolicy, type Policy } from '#domain/policy/policy.ts'
+import { instant } from '#kernel/instant.ts'
 import { Problem } from '#kernel/problem.ts'
 import type { Store, Writing } from '#store/port.ts'
+import { type Anchor, anchorOf, intervalAt } from '#verifier/authority-time.ts'
 import { BEGINNING, createWorld, refusalOf, type TestWorld } from '../world.ts'
 import { digestAt } from './feed-world.ts'
 
@@ -243,6 +246,13 @@ describe('a node that watches its clock', () => {
     return { world, deps, alarms, set }
   }
   const codeOf = async (work: Promise<unknown>) => (await refusalOf(work)).code
+  /** What a verifier knows of the time by an answer that took none. */
+  const heardBy = async (deps: Deps, nowMicros: number): Promise<Anchor | undefined> => {
+    const head = await issueHead(deps).catch(() => undefined)
+    if (head === undefined) return undefined
+    const exchange = { sentMicros: nowMicros, receivedMicros: nowMicros }
+    return anchorOf({ ...exchange, timeMicros: head.claims.time })
+  }
 
   it('goes on over any time that passes for both, suspended or not', async () => {
     const { world, deps, alarms } = await watched()
@@ -313,13 +323,37 @@ describe('a node that watches its clock', () => {
     world.clock.advance(1900)
     await revoke(world)
     world.clock.set(BEGINNING)
-    await issueHead(deps)
-    world.clock.advance(1000)
+    expect(await codeOf(issueHead(deps))).toBe('clock-behind')
+    // What is dated a little late is good all the same, and nobody counts on from it.
+    await world.admin.issueTokens({ clientId: 'a' })
+    await watchClock(deps)
+    world.clock.set(instant(BEGINNING + 1649))
+    expect(await codeOf(issueHead(deps))).toBe('clock-behind')
+    world.clock.set(instant(BEGINNING + 1650))
     await issueHead(deps)
     world.clock.advance(1000)
     await issueHead(deps)
     expect(alarms).toEqual([])
     expect(feedNode(deps.store).clock).toBeDefined()
+  })
+
+  it('tells nobody a time from which the verifier’s lower bound would outrun it', async () => {
+    for (const aheadMs of [0, 100, 250, 251, 1000, 1999]) {
+      const { world, deps } = await watched()
+      const startMs = world.clock.now()
+      world.clock.advance(aheadMs)
+      await revoke(world)
+      const state = await world.store.read((tx) => tx.feed())
+      let anchor: Anchor | undefined
+      for (let ms = 0; ms <= 3000; ms += 50) {
+        world.clock.set(instant(startMs + ms))
+        anchor ??= await heardBy(deps, ms * 1000)
+        if (anchor === undefined) continue
+        const { timeMicros } = reading(state, world.clock.now() * 1000)
+        expect(intervalAt(anchor, ms * 1000).lowerMicros).toBeLessThanOrEqual(timeMicros)
+      }
+      expect(anchor).toBeDefined()
+    }
   })
 
   it('does not believe readings that lie apart because the process stood still between them', async () => {
