@@ -2,7 +2,7 @@ import { verifyChain } from '#domain/feed/chain.ts'
 import { reading, refuseClockBehind } from '#domain/feed/authority-time.ts'
 import type { ClockReading } from '#domain/feed/clock-guard.ts'
 import type { FeedEntry, FeedState } from '#domain/feed/entry.ts'
-import { HEAD_TYPE, type HeadClaims, headClaims } from '#domain/feed/head.ts'
+import { HEAD_TYPE, type HeadClaims, headClaims, HEADS_TOGETHER_MAX } from '#domain/feed/head.ts'
 import { createLiveState } from '#domain/feed/live-state.ts'
 import type { LiveState } from '#domain/feed/live.ts'
 import { ORIGIN, type Position } from '#domain/feed/position.ts'
@@ -56,13 +56,10 @@ export function issueHead(
   return promise
 }
 
-/** So many share one transaction at most: each costs a signature, and others wait meanwhile. */
-const GROUP_MAX = 128
-
 async function issueAll(deps: Deps, node: FeedNode): Promise<void> {
   node.isIssuing = true
   while (0 < node.waiting.length) {
-    const group = node.waiting.splice(0, GROUP_MAX)
+    const group = node.waiting.splice(0, HEADS_TOGETHER_MAX)
     await issueGroup(deps, node, group).catch((reason: unknown) => {
       for (const { reject } of group) reject(reason)
     })

@@ -8,6 +8,9 @@ export const HEAD_TYPE = 'feed-head+jwt'
 /** What is longer than this is no head and is not even parsed. */
 export const HEAD_CHARACTERS_MAX = 4096
 
+/** So many heads share one transaction at most: each costs a signature, and others wait meanwhile. */
+export const HEADS_TOGETHER_MAX = 128
+
 /** The modes of a verifier: how old the newest head may be that it still decides by. */
 export const verifierModes = ['strict', 'standard', 'relaxed'] as const
 export type VerifierMode = (typeof verifierModes)[number]

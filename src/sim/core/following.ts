@@ -19,24 +19,19 @@ const HEADS_MICROS = 6 * SECOND
 /** Extended when less than this is left. */
 const HEADS_LEFT_MICROS = 3 * SECOND
 
-/**
- * A head's place and time: the committed UPDATE of the feed's row, never a read. Whoever is to be
- * given it is on record in the same transaction.
- */
-export function* tick(
-  site: Site,
+/** Whoever is to be given a head is on record in its transaction, for as long as it is told some. */
+export function record(
+  { rules }: Site,
   tx: Transaction,
   listeners: readonly string[],
-): Statements<FeedState> {
-  const state = yield* place(site, tx)
-  if (!site.rules.recordsHeads) return state
+  { timeMicros }: FeedState,
+): void {
+  if (!rules.recordsHeads) return
   for (const id of listeners) {
     const known = tx.find('incarnations', id)
-    if (known === undefined || state.timeMicros + HEADS_LEFT_MICROS < known.headsUntilMicros)
-      continue
-    extend(tx, id, state.timeMicros)
+    if (known === undefined || timeMicros + HEADS_LEFT_MICROS < known.headsUntilMicros) continue
+    extend(tx, id, timeMicros)
   }
-  return state
 }
 
 function extend(tx: Transaction, id: string, timeMicros: number): void {
@@ -51,7 +46,8 @@ function extend(tx: Transaction, id: string, timeMicros: number): void {
   )
 }
 
-function* place(site: Site, tx: Transaction): Statements<FeedState> {
+/** A head's place and time: the committed UPDATE of the feed's row, never a read. */
+export function* place(site: Site, tx: Transaction): Statements<FeedState> {
   if (site.rules.headBy === 'read') {
     site.refuseStepped()
     const state = tx.feed()
@@ -68,10 +64,13 @@ function* place(site: Site, tx: Transaction): Statements<FeedState> {
 }
 
 /** A verifier's question: its incarnation goes on record, and then it is given a head. */
-export function* sync(site: Site, tx: Transaction, question: SyncQuestion): Statements<FeedState> {
-  const state = yield* place(site, tx)
+export function introduce(
+  site: Site,
+  tx: Transaction,
+  question: SyncQuestion,
+  state: FeedState,
+): void {
   tx.update('incarnations', question.incarnation, (row) => introduced(site, question, state, row))
-  return state
 }
 
 function introduced(

@@ -9,7 +9,8 @@ import { encodeBase64url } from '#kernel/base64url.ts'
 import { Problem, refuse } from '#kernel/problem.ts'
 import type { NodeClocks } from '#sim/clocks.ts'
 import type { Acknowledgement, Jwk, SyncQuestion } from '#verifier/protocol.ts'
-import { acknowledge, committedKey, sync, tick } from './following.ts'
+import { acknowledge, committedKey, introduce, record } from './following.ts'
+import { Issuing } from './issuing.ts'
 import { Kind } from './kinds.ts'
 import { countThrough, inForce, textOf } from './oracle.ts'
 import { ISSUER, type Site } from './site.ts'
@@ -42,8 +43,11 @@ export class AuthorityNode {
   /** Told apart by this: events of a life before the last crash are passed over. */
   #life = 0
   #isTelling = false
-  /** When the heads that are under way were begun, the oldest first. */
-  readonly #begun = new Set<number>()
+  readonly #heads: Issuing
+  /** Since when a head for those who listen is under way, if one is. */
+  #publishingMicros: number | undefined
+  /** Another one is wanted after it. */
+  #isWanted = false
   readonly #limits: StalenessLimits
   readonly #maxTtl: number
 
@@ -64,6 +68,9 @@ export class AuthorityNode {
         if (this.isHalted) refuse('clock-stepped', 'an operator has to look first')
       },
     }
+    this.#heads = new Issuing(this.site, world.transactions, index, (state, nonces) =>
+      this.#signHeads(state, nonces),
+    )
   }
 
   start(): void {
@@ -78,11 +85,13 @@ export class AuthorityNode {
     this.isUp = false
     this.#life++
     this.#issued.clear()
-    this.#begun.clear()
     this.#gathered = []
     this.#isGathering = false
     this.#isTelling = false
+    this.#publishingMicros = undefined
+    this.#isWanted = false
     this.#world.transactions.crash(this.index)
+    this.#heads.crash()
     for (const connection of this.streams) connection.isOpen = false
     this.streams.clear()
   }
@@ -107,11 +116,9 @@ export class AuthorityNode {
 
   /** A head that waits, as for the lock of the feed's row, is a trouble before it is there. */
   #noteSlowness(): void {
-    const [oldest] = this.#begun
-    const { heap } = this.#world
-    if (oldest !== undefined && TROUBLE_MICROS < heap.nowMicros - oldest) {
-      this.#world.trouble(undefined)
-    }
+    if (this.#publishingMicros === undefined) return
+    const sinceMicros = this.#world.heap.nowMicros - this.#publishingMicros
+    if (TROUBLE_MICROS < sinceMicros) this.#world.trouble(undefined)
   }
 
   /** Something was committed, by this node or another: whoever listens hears of it soon. */
@@ -145,18 +152,14 @@ export class AuthorityNode {
   }
 
   #sync(request: Request, question: SyncQuestion): void {
-    const { transactions, database } = this.#world
     if (this.#contradicts(question)) this.isHalted = true
-    if (database.wasRestored) this.isHalted = true
-    let text = ''
-    transactions.begin(this.index, {
-      run: (tx) => sync(this.site, tx, question),
-      committed: (state) => {
-        text = this.#head(state, question.nonce)
-      },
-      done: (result) => {
-        if (result instanceof Problem) return this.#world.fail(request, false)
-        this.#world.answer(request, { head: text, feedKeys: this.#feedKeys() })
+    if (this.#world.database.wasRestored) this.isHalted = true
+    this.#heads.want({
+      nonce: question.nonce,
+      admit: (tx, state) => introduce(this.site, tx, question, state),
+      done: (head) => {
+        if (head instanceof Problem) return this.#world.fail(request, false)
+        this.#world.answer(request, { head: head.text, feedKeys: this.#feedKeys() })
       },
     })
   }
@@ -175,32 +178,38 @@ export class AuthorityNode {
     return [committedKey(this.#world.database.rows.keys, 'feed').publicJwk]
   }
 
-  /** Signs a head; its place and time are committed. */
-  #head(state: FeedState, nonce?: string): string {
-    const { database, policy, judge } = this.#world
-    const { entries, floor } = database.rows
-    const until = countThrough(entries, state.position)
-    for (; this.#applied < until; this.#applied++) {
-      const entry = entries[this.#applied] as FeedEntry
-      const record = readRecord(textOf(entry))
-      if (typeof record === 'string') refuse('internal', `an entry cannot be read: ${record}`)
-      this.#live.apply(record, entry.bytes)
-    }
-    const claims: HeadClaims = headClaims(state, {
-      iss: ISSUER,
-      digest: this.#live.digest(state.timeMicros),
-      heartbeat: policy.feed.heartbeatMs,
-      limits: this.#limits,
-      maxTtl: this.#maxTtl,
-      floor,
-      ...(nonce === undefined ? {} : { nonce }),
-    })
+  /** Signs heads of one place and time, which are committed: one for each nonce. */
+  #signHeads(state: FeedState, nonces: readonly (string | undefined)[]): string[] {
+    const { database, judge, heads } = this.#world
+    const claims = this.#claimsAt(state)
     judge.headIssued(this.index, claims)
     this.#remember(claims)
     const key = committedKey(database.rows.keys, 'feed')
-    const text = this.site.signatures.sign(key, HEAD_TYPE, claims)
-    this.#world.heads.set(`${claims.position} ${claims.time}`, text)
-    return text
+    const { signatures } = this.site
+    const texts = nonces.map((nonce) =>
+      signatures.sign(key, HEAD_TYPE, nonce === undefined ? claims : { ...claims, nonce }),
+    )
+    heads.set(`${claims.position} ${claims.time}`, texts[0] ?? '')
+    return texts
+  }
+
+  #claimsAt(state: FeedState): HeadClaims {
+    const { entries, floor } = this.#world.database.rows
+    const until = countThrough(entries, state.position)
+    for (; this.#applied < until; this.#applied++) {
+      const entry = entries[this.#applied] as FeedEntry
+      const read = readRecord(textOf(entry))
+      if (typeof read === 'string') refuse('internal', `an entry cannot be read: ${read}`)
+      this.#live.apply(read, entry.bytes)
+    }
+    return headClaims(state, {
+      iss: ISSUER,
+      digest: this.#live.digest(state.timeMicros),
+      heartbeat: this.#world.policy.feed.heartbeatMs,
+      limits: this.#limits,
+      maxTtl: this.#maxTtl,
+      floor,
+    })
   }
 
   #remember({ position, time, digest }: HeadClaims): void {
@@ -228,27 +237,21 @@ export class AuthorityNode {
 
   /** Its head is a lease as any other is, so whoever is given it is on record before. */
   #snapshot(request: Request, incarnation: string): void {
-    const { transactions, database } = this.#world
-    let head = ''
-    let entries: string[] = []
-    let mayHave = false
     const listeners = this.site.rules.recordsSnapshots ? [incarnation] : []
-    transactions.begin(this.index, {
-      run: (tx) => tick(this.site, tx, listeners),
-      committed: (state) => {
-        mayHave = listeners.length === 0 || this.#mayBeGiven(incarnation, state)
-        if (!mayHave) return
-        head = this.#head(state)
-        const all = database.rows.entries.slice(
-          0,
-          countThrough(database.rows.entries, state.position),
-        )
-        entries = inForce(all, state.timeMicros).map(textOf)
-      },
-      done: (result) => {
-        if (result instanceof Problem || !mayHave) return this.#world.fail(request, false)
+    this.#heads.want({
+      admit: (tx, state) => record(this.site, tx, listeners, state),
+      done: (head) => {
+        if (head instanceof Problem) return this.#world.fail(request, false)
+        const { text, state } = head
+        const mayHave = listeners.length === 0 || this.#mayBeGiven(incarnation, state)
+        if (!mayHave) return this.#world.fail(request, false)
+        const { entries } = this.#world.database.rows
+        const through = entries.slice(0, countThrough(entries, state.position))
         this.#world.sightings.see('snapshot')
-        this.#world.answer(request, { head, entries })
+        this.#world.answer(request, {
+          head: text,
+          entries: inForce(through, state.timeMicros).map(textOf),
+        })
       },
     })
   }
@@ -308,30 +311,32 @@ export class AuthorityNode {
     this.#world.streamOpened(connection)
   }
 
-  /** Gives a head, and the entries before it, to all that listen. */
+  /** Gives a head, and the entries before it, to all that listen; while one is under way, once more after it. */
   tell(): void {
     if (!this.isUp || this.streams.size === 0) return
-    const { transactions, heap } = this.#world
+    if (this.#publishingMicros !== undefined) {
+      this.#isWanted = true
+      return
+    }
+    const { heap } = this.#world
     const listeners = [...this.streams]
     const begunMicros = heap.nowMicros
-    this.#begun.add(begunMicros)
-    let state: FeedState | undefined
-    let text = ''
-    transactions.begin(this.index, {
-      run: (tx) =>
-        tick(
+    this.#publishingMicros = begunMicros
+    this.#heads.want({
+      admit: (tx, state) =>
+        record(
           this.site,
           tx,
           listeners.map(({ incarnation }) => incarnation),
+          state,
         ),
-      committed: (at) => {
-        state = at
-        text = this.#head(at)
-      },
-      done: (result) => {
-        this.#begun.delete(begunMicros)
+      done: (head) => {
         if (TROUBLE_MICROS < heap.nowMicros - begunMicros) this.#world.trouble(undefined)
-        if (!(result instanceof Problem) && state !== undefined) this.#send(listeners, state, text)
+        if (!(head instanceof Problem)) this.#send(listeners, head.state, head.text)
+        this.#publishingMicros = undefined
+        const isWanted = this.#isWanted
+        this.#isWanted = false
+        if (isWanted) this.tell()
       },
     })
   }
