@@ -74,7 +74,7 @@ export function createStatusWalk(deps: Deps): StatusWalk {
         selector,
         exceptions: {},
         reach: 'tokens',
-        expiringAfter: instant(Math.max(0, keptSince)),
+        expiringAfter: instant(keptSince),
         afterId,
       } as const
       await walkCredentials(read, selection, (chunk) => {
@@ -156,7 +156,7 @@ async function revocationsAt(
   for (const position of positions) {
     // One below the floor is kept while it is in force, and found like this only.
     const [entry] = await tx.feedEntries(position - 1, 1)
-    if (entry?.position !== position || entry.op !== 'revoke') continue
+    if (entry?.position !== position) continue
     const record = readRecord(utf8.decode(entry.bytes))
     if (typeof record === 'string' || record.op !== 'revoke' || known.has(record.id)) continue
     known.add(record.id)

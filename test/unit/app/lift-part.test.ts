@@ -44,6 +44,22 @@ describe('the end of a revocation', () => {
     ])
   })
 
+  it('of one that has the cut of an older one is needed as long as its own entry', async () => {
+    const { world, a } = await withTokens()
+    const { position } = await world.admin.showAuthority({})
+    const id = await revoked(world)
+    world.clock.advance(100_000)
+    const { replacement } = await world.admin.liftRevocation({ id, onlyTokens: ids(a[0]) })
+    world.clock.advance(50_000)
+    await world.admin.liftRevocation({ id: replacement?.id ?? '' })
+    expect(await untilsOf(world, position)).toEqual([
+      ['revoke', 3601],
+      ['lift', 3601],
+      ['revoke', 3701],
+      ['lift', 3701],
+    ])
+  })
+
   it('of a block that is lifted, or that runs out, is needed as if it were published then', async () => {
     const { world } = await withTokens()
     const { position } = await world.admin.showAuthority({})

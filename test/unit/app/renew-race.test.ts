@@ -95,6 +95,16 @@ describe('a revocation between two statements of a renewal', () => {
     expect([...seen].sort()).toEqual(['refused', 'revoked'])
   })
 
+  it('that was over before keeps no writer waiting', async () => {
+    const { world, token, id } = await stage()
+    await revoke(world.deps, context, { selector: { tokens: [id] }, reason: 'testing' } as never)
+    const closed: Store = {
+      ...world.store,
+      write: () => Promise.reject(new Error('a writer was kept waiting')),
+    }
+    expect(await renew({ ...world.deps, store: closed }, token)).toBeUndefined()
+  })
+
   it('by an exact list, between the look at the token and the transaction, refuses it', async () => {
     const { world, token, id } = await stage()
     const between: Store = {

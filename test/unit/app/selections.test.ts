@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createSelection, SELECTION_TOKENS_MAX } from '#app/selections.ts'
+import type { Reader } from '#app/reader.ts'
+import { createSelection, SELECTION_TOKENS_MAX, withSelection } from '#app/selections.ts'
 import { ITEMS_LISTED_MAX } from '#app/tally.ts'
 import { readRecord } from '#domain/feed/read-record.ts'
 import { PART_TOKENS_MAX } from '#domain/feed/parts.ts'
@@ -79,6 +80,21 @@ describe('a selection', () => {
     const empty = { selector: { clients: ['a'] }, selectionId: id, reason }
     expect((await refusalOf(world.admin.revoke(empty))).code).toBe('selector-empty')
     expect(await verdicts(world, a)).toEqual(['accepted', 'accepted'])
+  })
+
+  it('is what it held when it was looked at, though more comes while it is read', async () => {
+    const { world } = await withTokens()
+    const { id } = await world.admin.createSelection({})
+    await world.admin.appendSelection({ id, offset: 0, tokens: ['x', 'y'] })
+    const read: Reader = async (work) => {
+      const seen = await world.store.read(work)
+      await world.admin.appendSelection({ id, offset: 2, tokens: ['z'] })
+      return seen
+    }
+    const asked = { selector: {}, selectionId: id, reason }
+    const context = { caller: LOCAL, requestId: 'req_1' }
+    const { selector } = await withSelection(world.deps, read, context, asked)
+    expect(selector.tokens).toEqual(['x', 'y'])
   })
 
   it('is planned and revoked, with one result a token', async () => {

@@ -5,6 +5,7 @@ import { reopen } from '#app/restore.ts'
 import { createStatusLists } from '#app/status-lists.ts'
 import { splitCompact } from '#domain/credential/token.ts'
 import { fromSeconds, instant } from '#kernel/instant.ts'
+import type { Reading, Store } from '#store/port.ts'
 import { ISSUER, LOCAL, refusalOf } from '../world.ts'
 import { listWorld, policyOf } from './status-list-world.ts'
 
@@ -248,6 +249,27 @@ describe('giving lists out', () => {
     expect((await refusalOf(lists.issue(list))).code).toBe('authority-restored')
     await world.store.write((tx) => tx.clearDivergence())
     world.clock.set(instant(world.clock.now() - 10_000))
+    expect((await refusalOf(lists.issue(list))).code).toBe('clock-behind')
+  })
+
+  it('is not given out at a time before its own, as after an older database was put in place', async () => {
+    const { world, lists, issue } = await listWorld()
+    const { list = '' } = (await issue()).status ?? {}
+    await lists.issue(list)
+    const agoMs = 5000
+    world.clock.set(instant(world.clock.now() - agoMs))
+    const read: Store['read'] = world.store.read.bind(world.store)
+    const older = (tx: Reading): Reading => ({
+      ...tx,
+      async feed() {
+        const state = await tx.feed()
+        return { ...state, timeMicros: state.timeMicros - agoMs * 1000 }
+      },
+    })
+    Object.assign(world.store, {
+      read: ((work) => read((tx) => work(older(tx)))) satisfies Store['read'],
+    })
+    // The next one is to be made, by a writer that sees how it is.
     expect((await refusalOf(lists.issue(list))).code).toBe('clock-behind')
   })
 

@@ -1,11 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Authority, StreamReceiver } from '#boot/verifier/authority.ts'
 import { createLocalClock } from '#boot/verifier/clock.ts'
 import { createEngine } from '#boot/verifier/engine.ts'
 import { ORIGIN } from '#domain/feed/position.ts'
 import type { VerifierCore } from '#verifier/config.ts'
 import type { VerifierEffect, VerifierEvent } from '#verifier/protocol.ts'
-import { until } from './test-authority.ts'
 
 const acknowledgement = {
   incarnation: 'i'.repeat(22),
@@ -114,7 +113,7 @@ describe('the engine', () => {
     const { want, beat, kinds } = following(options)
     want({ kind: 'acknowledge', acknowledgement })
     beat()
-    await until(() => kinds().includes(kind))
+    await vi.waitFor(() => expect(kinds()).toContain(kind))
     expect(kinds()).toEqual(['started', 'stream-head', kind])
   })
 
@@ -138,7 +137,7 @@ describe('the engine', () => {
     })
     want({ kind: 'acknowledge', acknowledgement })
     receivers[0]?.opened()
-    await until(() => kinds().includes('acknowledged'))
+    await vi.waitFor(() => expect(kinds()).toContain('acknowledged'))
     expect(kinds()).toEqual(['started', 'stream-opened', 'acknowledged'])
     expect(calls).toBe(0)
     beat()
@@ -150,7 +149,7 @@ describe('the engine', () => {
     other.engine.onNews(() => {
       calls += 1
     })
-    await until(() => other.kinds().includes('unacknowledged'))
+    await vi.waitFor(() => expect(other.kinds()).toContain('unacknowledged'))
     expect(calls).toBe(1)
   })
 })

@@ -208,6 +208,13 @@ describe('what is no live token of ours is not exchanged', () => {
     expect(await renew(change(await issue()))).toEqual(REFUSED)
   })
 
+  it('none at all', async () => {
+    const { renew } = await stage()
+    const { status, body } = await renew('')
+    expect([status, body.error]).toEqual([400, 'invalid_request'])
+    expect(body.error_description).toBe('subject_token is missing')
+  })
+
   it('an expired one, not even within the leeway of verifiers', async () => {
     const { world, issue, renew, renewed } = await stage()
     const token = await issue({ ttlSeconds: 60 })

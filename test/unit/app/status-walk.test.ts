@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { issueHead } from '#app/heads.ts'
+import { createStatusWalk } from '#app/status-walk.ts'
+import type { StatusList } from '#domain/status-list/status-list.ts'
+import { instant } from '#kernel/instant.ts'
+import { listWorld } from './status-list-world.ts'
+
+/** One credential that is revoked, and one of the same client that came after. */
+async function walked(change: (list: StatusList) => StatusList | undefined) {
+  const { world, issue } = await listWorld()
+  const revoked = await issue()
+  await world.admin.revoke({ selector: { clients: ['a'] }, reason: 'testing', block: false })
+  const fresh = await issue()
+  const { positions = [] } = await issueHead(world.deps, { withPositions: true })
+  const lists = (await world.store.read((tx) => tx.statusLists())).flatMap(
+    (list) => change(list) ?? [],
+  )
+  const decidedAt = instant(world.clock.now() + 1000)
+  const statuses = await createStatusWalk(world.deps)({ lists, positions, decidedAt })
+  const at = ({ status }: typeof fresh): number | undefined => {
+    const { list = '', index = 0 } = status ?? {}
+    const byte = statuses.get(list)?.bytes[Math.floor(index / 4)]
+    return byte === undefined ? undefined : (byte >> (2 * (index % 4))) & 3
+  }
+  return { size: statuses.size, revoked: at(revoked), fresh: at(fresh) }
+}
+
+describe('what the lists say', () => {
+  it('is of the lists that were asked for: another one is the next edition’s', async () => {
+    expect(await walked((list) => list)).toEqual({ size: 1, revoked: 1, fresh: 0 })
+    expect((await walked(() => undefined)).size).toBe(0)
+  })
+
+  it('is INVALID all over a list that was abandoned, whatever became of a credential', async () => {
+    const said = await walked((list) => ({ ...list, isAbandoned: true }))
+    expect(said).toEqual({ size: 1, revoked: 1, fresh: 1 })
+  })
+})
