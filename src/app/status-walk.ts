@@ -175,7 +175,7 @@ type Dimension = (typeof narrow)[number]
 function narrowest({ resolved }: Revocation): readonly [Dimension | undefined, readonly string[]] {
   for (const dimension of narrow) {
     const values = resolved[dimension]
-    if (values !== undefined && 0 < values.length) return [dimension, values]
+    if (values !== undefined) return [dimension, values]
   }
   return [undefined, []]
 }

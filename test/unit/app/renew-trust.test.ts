@@ -83,6 +83,13 @@ describe('a token that a job got by a trust', () => {
     expect((await refusalOf(renew(token))).code).toBe('subject-refused')
     await world.admin.updateTrust({ id: 'deploys', mode: 'enforce' })
     await renew(token)
+    await world.admin.createClient({ id: 'other', scopes: ['deploy:*'] })
+    await world.store.write(async (tx) => {
+      const trust = await tx.findTrust('deploys')
+      // Made anew under its old name, for another client.
+      if (trust !== undefined) await tx.updateTrust({ ...trust, clientId: 'other' })
+    })
+    expect((await refusalOf(renew(token))).code).toBe('subject-refused')
     await world.store.write((tx) => tx.deleteTrust('deploys'))
     expect((await refusalOf(renew(token))).code).toBe('subject-refused')
   })

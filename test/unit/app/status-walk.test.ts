@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { append } from '#app/feed.ts'
 import { issueHead } from '#app/heads.ts'
 import { createStatusWalk } from '#app/status-walk.ts'
+import type { Position } from '#domain/feed/position.ts'
 import type { StatusList } from '#domain/status-list/status-list.ts'
 import { instant } from '#kernel/instant.ts'
 import { listWorld } from './status-list-world.ts'
@@ -26,6 +28,24 @@ async function walked(change: (list: StatusList) => StatusList | undefined) {
 }
 
 describe('what the lists say', () => {
+  it('is by the entries that are in force, and by none that follows one which is gone', async () => {
+    const { world, issue } = await listWorld()
+    await issue()
+    const { deps, store } = world
+    const lift = { op: 'lift', body: { id: 'rev_0' }, result: undefined } as const
+    await store.write((tx) => append(deps, tx, () => lift))
+    const { position: gone } = await store.read((tx) => tx.feed())
+    await world.admin.revoke({ selector: { clients: ['a'] }, reason: 'testing', block: false })
+    const { position: floor } = await store.read((tx) => tx.feed())
+    await store.write((tx) => tx.compactFeed({ floor, endedBeforeSeconds: 0, limit: 9 }))
+    expect(await store.read((tx) => tx.feedEntry(gone))).toBeUndefined()
+    const lists = await store.read((tx) => tx.statusLists())
+    const decidedAt = instant(world.clock.now() + 1000)
+    const sizeAt = async (at: Position) =>
+      (await createStatusWalk(deps)({ lists, positions: [at], decidedAt })).size
+    expect([await sizeAt(gone), await sizeAt(floor)]).toEqual([0, 1])
+  })
+
   it('is of the lists that were asked for: another one is the next edition’s', async () => {
     expect(await walked((list) => list)).toEqual({ size: 1, revoked: 1, fresh: 0 })
     expect((await walked(() => undefined)).size).toBe(0)

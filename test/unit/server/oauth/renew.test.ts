@@ -257,6 +257,17 @@ describe('what is no live token of ours is not exchanged', () => {
     }
   })
 
+  it('one that another key of ours has signed than the record says', async () => {
+    const { world, issue, renew } = await stage()
+    const token = await issue()
+    await world.admin.rotateKey({})
+    const other = await issue()
+    const swapped = await resigned(world, other, { claims: claims(token) })
+    expect(opened(swapped).header['kid']).not.toBe(opened(token).header['kid'])
+    expect(await renew(swapped)).toEqual(REFUSED)
+    expect((await renew(token)).status).toBe(200)
+  })
+
   it('and why is told to the audit log, once for many', async () => {
     const { world, issue, renew } = await stage()
     const token = await issue()
