@@ -29,8 +29,8 @@ const BEARER = /^Bearer +([\w.~+/-]+=*) *$/i
  * the query where logs keep it, makes the request one that nobody can mean (RFC 6750 §2).
  */
 export function givenIn({ authorization, url }: GivenIn): Given {
-  const [header, ...more] = authorization
-  if (header === undefined || !/^Bearer(?: |$)/i.test(header)) {
+  const [header = '', ...more] = authorization
+  if (!/^Bearer(?: |$)/i.test(header)) {
     return more.length === 0
       ? { kind: 'none' }
       : { kind: 'malformed', detail: 'the request has more than one Authorization header' }

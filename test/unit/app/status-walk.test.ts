@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { append } from '#app/feed.ts'
 import { issueHead } from '#app/heads.ts'
-import { createStatusWalk } from '#app/status-walk.ts'
+import { createStatusWalk, EXPIRED_KEPT_SECONDS } from '#app/status-walk.ts'
 import type { Position } from '#domain/feed/position.ts'
 import type { StatusList } from '#domain/status-list/status-list.ts'
-import { instant } from '#kernel/instant.ts'
+import { fromSeconds, instant } from '#kernel/instant.ts'
+import type { Reading, Store } from '#store/port.ts'
 import { listWorld } from './status-list-world.ts'
 
 /** One credential that is revoked, and one of the same client that came after. */
@@ -44,6 +45,33 @@ describe('what the lists say', () => {
     const sizeAt = async (at: Position) =>
       (await createStatusWalk(deps)({ lists, positions: [at], decidedAt })).size
     expect([await sizeAt(gone), await sizeAt(floor)]).toEqual([0, 1])
+  })
+
+  it('is by what was in force as long as others may be behind, and forgotten then', async () => {
+    const { world } = await listWorld()
+    let reads = 0
+    const counting = (tx: Reading): Reading => ({
+      ...tx,
+      feedEntries(after, limit) {
+        reads += 1
+        return tx.feedEntries(after, limit)
+      },
+    })
+    const store: Store = {
+      ...world.store,
+      read: (work) => world.store.read((tx) => work(counting(tx))),
+    }
+    const walk = createStatusWalk({ ...world.deps, store })
+    const readsAt = async (seconds: number, ...positions: Position[]) => {
+      reads = 0
+      await walk({ lists: [], positions, decidedAt: fromSeconds(seconds) })
+      return reads
+    }
+    const { position } = await store.read((tx) => tx.feed())
+    const begun = world.clock.now() / 1000
+    expect(await readsAt(begun, position)).toBe(1)
+    expect(await readsAt(begun + EXPIRED_KEPT_SECONDS)).toBe(1)
+    expect(await readsAt(begun + EXPIRED_KEPT_SECONDS + 1)).toBe(0)
   })
 
   it('is of the lists that were asked for: another one is the next edition’s', async () => {
