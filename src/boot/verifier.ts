@@ -32,7 +32,7 @@ const clock = {
 
 /** Follows an authority's feed and decides on its tokens; see `types.ts`, which is what is published. */
 export const createVerifier: typeof published.createVerifier = (options) =>
-  startVerifier(options, { clock, entropy, version: VERSION, startMsMax: 5_000 })
+  startVerifier(options, { clock, entropy, version: VERSION, startMsMax: 5_000, waitMsMax: 250 })
 
 export const protectedResourceMetadata: typeof published.protectedResourceMetadata =
   resources.protectedResourceMetadata

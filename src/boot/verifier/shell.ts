@@ -34,10 +34,10 @@ export interface Surroundings {
   readonly version: string
   /** How long a start waits for its first lease. */
   readonly startMsMax: number
+  /** How long a decision that cannot be taken waits for the authority. */
+  readonly waitMsMax: number
 }
 
-/** How long a decision that cannot be taken waits for the authority. */
-const WAIT_MS_MAX = 250
 const INCARNATION_BYTES = 16
 const SECOND = 1_000_000
 
@@ -52,7 +52,7 @@ export async function startVerifier(
   const alarm = alarming(options.onAlarm ?? warn, surroundings.clock.steadyMs)
   const parts = assemble(settled, surroundings, alarm)
   parts.engine.start(await keptState(settled, alarm))
-  const { verifier, closed } = facade(parts)
+  const { verifier, closed } = facade(parts, surroundings)
   const abort = (): void => void verifier.close()
   signal?.addEventListener('abort', abort)
   // It may have been aborted while the file was read.
@@ -190,7 +190,10 @@ export function configOf(settled: Settled, incarnation: string): VerifierConfig 
   }
 }
 
-function facade(parts: Parts): { readonly verifier: Verifier; readonly closed: Promise<void> } {
+function facade(
+  parts: Parts,
+  { waitMsMax }: Surroundings,
+): { readonly verifier: Verifier; readonly closed: Promise<void> } {
   const { engine, watches, keeper } = parts
   const { promise: closed, resolve: hasClosed } = Promise.withResolvers<void>()
   let closing: Promise<void> | undefined
@@ -200,7 +203,7 @@ function facade(parts: Parts): { readonly verifier: Verifier; readonly closed: P
     keeper?.close()
     return closing
   }
-  const verify = verifying(engine)
+  const verify = verifying(engine, waitMsMax)
   const verifier: Verifier = {
     verify,
     onRevoked: (accepted, listener, { keepWhileStale = false } = {}) => {
@@ -247,7 +250,7 @@ const watchOf = (end: () => void): Watch => {
  * in between.
  */
 const verifying =
-  (engine: Engine) =>
+  (engine: Engine, waitMsMax: number) =>
   async (token: string, options: VerifyOptions = {}): Promise<Decision> => {
     settleWanted(options)
     if (typeof token !== 'string') return { verdict: 'invalid', detail: 'it is no text' }
@@ -261,7 +264,7 @@ const verifying =
     }
     let decision = engine.decide(request)
     if (decision.verdict === 'stale') {
-      await until(engine, WAIT_MS_MAX, () => {
+      await until(engine, waitMsMax, () => {
         decision = engine.decide(request)
         return decision.verdict !== 'stale' || !mayChange(engine, decision.cause)
       })

@@ -29,10 +29,10 @@ describe('a machine that was asleep', () => {
     expect(await verifier.verify(token)).toMatchObject({ verdict: 'stale', cause: 'clock' })
     authority.intercept = undefined
     await vi.waitFor(async () => expect((await verifier.verify(token)).verdict).toBe('accepted'), {
-      timeout: 4500,
+      timeout: 40_000,
     })
     expect(authority.questions.length).toBeGreaterThan(asked)
-  }, 10_000)
+  })
 })
 
 describe('closing', () => {

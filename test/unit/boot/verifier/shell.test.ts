@@ -6,7 +6,7 @@ import { createVerifier } from '#boot/verifier.ts'
 import { settle } from '#boot/verifier/options.ts'
 import { configOf, startVerifier } from '#boot/verifier/shell.ts'
 import { selfSigned } from '../../../acceptance/certificate.ts'
-import { ended, machine, optionsFor, proxyTo, started, stateFile } from './stage.ts'
+import { ended, optionsFor, patient, proxyTo, started, stateFile } from './stage.ts'
 import { AUDIENCE, ISSUER, testAuthority, until } from './test-authority.ts'
 
 describe('a verifier', () => {
@@ -126,7 +126,7 @@ describe('a verifier', () => {
     proxy.isStalled = false
     proxy.cut()
     await vi.waitFor(async () => expect((await verifier.verify(token)).verdict).toBe('revoked'), {
-      timeout: 4000,
+      timeout: 40_000,
     })
     expect(await verifier.verify(token)).toMatchObject({ revocationId })
   })
@@ -143,7 +143,7 @@ describe('a verifier', () => {
 
   it('waits for what it does not know yet, shares the question, and then accepts', async () => {
     const authority = await testAuthority()
-    const verifier = await started(authority)
+    const verifier = await started(authority, {}, patient)
     await until(() => authority.streams.size === 1)
     const before = authority.questions.length
     // A stream that is silent: only by asking can it come to know.
@@ -159,7 +159,7 @@ describe('a verifier', () => {
     const authority = await testAuthority()
     const { promise, resolve } = Promise.withResolvers<void>()
     authority.gate = promise
-    const verifier = await startVerifier(optionsFor(authority), { ...machine, startMsMax: 1 })
+    const verifier = await startVerifier(optionsFor(authority), { ...patient, startMsMax: 1 })
     onTestFinished(() => verifier.close())
     expect(verifier.status().state).toBe('stale')
     const deciding = verifier.verify(authority.issue())
@@ -191,10 +191,10 @@ describe('a verifier', () => {
     expect(settled).toContain(true)
     await authority.restart()
     await vi.waitFor(async () => expect((await verifier.verify(token)).verdict).toBe('accepted'), {
-      timeout: 4500,
+      timeout: 40_000,
     })
     expect(verifier.status()).not.toHaveProperty('failure')
-  }, 10_000)
+  })
 
   it('comes up while the authority is down, and recovers by itself', async () => {
     const authority = await testAuthority()
@@ -205,9 +205,9 @@ describe('a verifier', () => {
     expect(await verifier.verify(token)).toMatchObject({ verdict: 'stale', cause: 'cold' })
     await authority.restart()
     await vi.waitFor(async () => expect((await verifier.verify(token)).verdict).toBe('accepted'), {
-      timeout: 4000,
+      timeout: 40_000,
     })
-  }, 10_000)
+  })
 
   it('goes to another address where the first does not answer', async () => {
     const gone = await testAuthority()

@@ -25,18 +25,26 @@ export const machine: Surroundings = {
   entropy: systemEntropy,
   version: '0',
   startMsMax: 1500,
+  waitMsMax: 250,
 }
 
 export async function started(
   authority: Pick<TestAuthority, 'url'>,
   options: Partial<VerifierOptions> = {},
+  surroundings = machine,
 ): Promise<Verifier & { readonly alarms: string[] }> {
   const alarms: string[] = []
   const onAlarm = ({ detail }: Alarm) => void alarms.push(detail)
-  const verifier = await startVerifier({ ...optionsFor(authority), onAlarm, ...options }, machine)
+  const verifier = await startVerifier(
+    { ...optionsFor(authority), onAlarm, ...options },
+    surroundings,
+  )
   onTestFinished(() => verifier.close())
   return Object.assign(verifier, { alarms })
 }
+
+/** A machine on which what is certain to come is waited for, however busy it is. */
+export const patient: Surroundings = { ...machine, startMsMax: 60_000, waitMsMax: 60_000 }
 
 export const ended = (verifier: Verifier, token: string | Decision): Promise<Decision> =>
   new Promise((resolve) => verifier.onRevoked(token, resolve))
