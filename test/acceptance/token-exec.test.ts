@@ -112,9 +112,12 @@ describe('token exec', () => {
     const issue = ['token', 'issue', '--client', 'ops', '--audience', server.issuer]
     const { token } = await home.json(issue)
     const env = { CREDCTL_SERVER: server.url, CREDCTL_TOKEN: token }
-    const running = home.start(exec('--', 'sh', '-c', 'echo runs; read line; exit 6'), { env })
+    // It ends when it is told to, by a file, and not before the authority is gone.
+    const script = 'echo runs; until [ -e "$0" ]; do sleep 0.05; done; exit 6'
+    const running = home.start(exec('--', 'sh', '-c', script, home.path('gone')), { env })
     await running.firstLine
     await server.stop()
+    await home.write('gone', '')
     const { status, err } = await running.done
     expect({ status, err }).toEqual({
       status: expect.any(Number),
