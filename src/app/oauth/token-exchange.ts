@@ -17,7 +17,7 @@ import { ACCESS_TOKEN, beginRenewal } from './renew.ts'
 
 /** An identity token may be remembered as used a little longer than its issuer's clock may be off. */
 const REMEMBERED_SECONDS = 300
-/** Of a token that says no end, or one too far away: for how long its use is remembered. */
+/** Of a token that says no end: for how long its use is remembered. */
 const REMEMBERED_SECONDS_MAX = 86_400
 const SUBJECT_CHARACTERS_MAX = 256
 
